@@ -1,0 +1,160 @@
+import * as z from 'zod'
+import { MOMENTS } from './contracts/event.ts'
+import { Argv, GateSpec } from './contracts/gate.ts'
+import { Slug } from './contracts/names.ts'
+import type { FileReader } from './contracts/method.ts'
+import { didYouMean, ValuetrainError } from './errors.ts'
+import { parseMapping } from './frontmatter.ts'
+
+/** Where the configuration lies in a repository. */
+export const CONFIG_FILE = '.valuetrain/config.yaml'
+
+const ms = z.int().min(1)
+
+/** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
+export const Config = z.strictObject({
+  version: z.literal(1).default(1).describe('Format version of this file.'),
+  forge: z.enum(['local', 'github']).default('local').describe('Where issues live and changes are merged.'),
+  remote: z.string().nullable().default(null).describe('Name of the git remote that claims and merges go through; null works with this clone alone.'),
+  branch: z.string().default('main').describe('The default branch, which changes are merged into.'),
+  pipeline: Slug.default('routine').describe('Pipeline of an issue that names none.'),
+  agent: z.string().nullable().default(null).describe('Runtime of an issue without a `recipe:` or `agent:` label; null waits and says so.'),
+  merge: z.enum(['auto', 'person']).default('person').describe('Who merges a delivered change when the command line does not say.'),
+  attempts: z.int().min(1).max(20).default(3).describe('Failed attempts at one phase after which the ticket is blocked.'),
+  commands: z
+    .strictObject({ lint: Argv.optional(), types: Argv.optional(), build: Argv.optional(), test: Argv.optional() })
+    .default({})
+    .describe('Commands that must succeed on every tree, each as a list of program and arguments.'),
+  recipes: z
+    .record(Slug, z.array(Argv).min(1))
+    .default({})
+    .describe('Named lists of commands that the `recipe` runtime runs for issues labelled `recipe:<name>`.'),
+  labels: z
+    .strictObject({
+      auto: z.string().default('auto'),
+      task: z.string().nullable().default(null),
+      priorities: z.array(z.string()).default(['now', 'next', 'future']),
+      excluded: z.array(z.string()).default(['blocked', 'risk', 'mitigation', 'meta']),
+    })
+    .prefault({})
+    .describe('Labels that selection reads.'),
+  gates: z.array(GateSpec).default([]).describe('Gates of this repository, asked besides the built-in ones.'),
+  extensions: z
+    .strictObject({ gates: z.array(z.string()).default([]), runtimes: z.array(z.string()).default([]), modes: z.array(z.string()).default([]) })
+    .prefault({})
+    .describe('Repository paths of modules and mode files to load; nothing is found by scanning.'),
+  workspace: z
+    .strictObject({
+      setup: z.array(Argv).default([]).describe('Commands that prepare a fresh checkout.'),
+      inputs: z.array(z.string()).default([]).describe('Files whose content decides whether a prepared checkout may be reused, e.g. the lock file.'),
+      cache: z.array(z.string()).default([]).describe('Folders that setup fills and that are kept by the digest of `inputs`.'),
+      env: z.array(z.string()).default([]).describe('Names of environment variables that commands may see besides PATH, HOME, LANG and TMPDIR.'),
+      keep: z.array(z.string()).default([]).describe('Globs of ignored files that are rescued, too, before a worktree goes.'),
+      root: z.string().nullable().default(null).describe('Folder for worktrees; null means `<repository>.worktrees` beside it.'),
+    })
+    .prefault({})
+    .describe('Worktrees and the checkouts in which gates judge.'),
+  limits: z
+    .strictObject({
+      launchMs: ms.default(60_000),
+      firstOutputMs: ms.default(300_000),
+      silenceMs: ms.default(900_000),
+      totalMs: ms.default(3_600_000),
+      gateMs: ms.default(600_000),
+      setupMs: ms.default(900_000),
+      outputBytes: ms.default(1_000_000),
+    })
+    .prefault({})
+    .describe('Limits of turns, gates and set-up, in milliseconds and bytes.'),
+  size: z
+    .strictObject({ warnBytes: ms.default(1_000_000), maxBytes: ms.default(5_000_000) })
+    .prefault({})
+    .describe('Size of a new file from which the size gate warns and refuses.'),
+  protected: z
+    .array(z.string())
+    .default(['.valuetrain/config.yaml', '.valuetrain/pipelines/**', '.valuetrain/modes/**', '.valuetrain/roles/**', '.github/workflows/**', '.gitlab-ci.yml', '.husky/**', '.gitattributes'])
+    .describe('Globs of paths that an agent may not change without an approval.'),
+  commits: z
+    .strictObject({ conventional: z.boolean().default(false) })
+    .prefault({})
+    .describe('Rules for commit messages.'),
+  checkIns: z
+    .array(z.enum(MOMENTS))
+    .default([])
+    .describe('Moments at which a ticket waits for its operator.'),
+  drive: z
+    .strictObject({
+      parallel: z.int().min(1).max(64).default(1),
+      pollMs: ms.default(5_000),
+      pauseAfterFailures: z.int().min(1).default(5),
+    })
+    .prefault({})
+    .describe('Auto-Pilot.'),
+  lease: z
+    .strictObject({ ttlMs: ms.default(90_000) })
+    .prefault({})
+    .describe('How long a claim lasts without renewal; it is renewed at a third of that.'),
+})
+export type Config = z.infer<typeof Config>
+
+/** Returns the configuration that a repository without a file has. */
+export function defaultConfig(): Config {
+  return Config.parse({})
+}
+
+/**
+ * Returns the configuration a YAML text says.
+ *
+ * @param file named in errors
+ * @throws VT_YAML when the text does not parse; VT_CONFIG with key and nearest name when a value is wrong
+ */
+export function parseConfig(text: string, file: string = CONFIG_FILE): Config {
+  return checkShape(Config, parseMapping(text, file), file)
+}
+
+/** Returns the configuration at a revision, and whether there was a file. */
+export async function readConfig(reader: FileReader): Promise<{ config: Config; found: boolean }> {
+  const text = await reader.read(CONFIG_FILE)
+  return text === undefined ? { config: defaultConfig(), found: false } : { config: parseConfig(text), found: true }
+}
+
+/**
+ * Returns a value checked against a schema.
+ *
+ * @throws VT_CONFIG whose message names file, key and, for an unknown key or a wrong word, the nearest one
+ */
+export function checkShape<T extends z.ZodType>(schema: T, value: unknown, file: string): z.infer<T> {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return result.data
+  const problems = result.error.issues.slice(0, 5).map((issue) => explain(issue, schema))
+  throw new ValuetrainError('VT_CONFIG', `${file}: ${problems.join('; ')}`, {
+    kind: 'config',
+    hint: 'mend the named key; `valuetrain config show` prints what is read',
+    details: { file, problems },
+  })
+}
+
+function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
+  const at = issue.path.length === 0 ? '' : issue.path.map(String).join('.')
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path)
+    return issue.keys.map((key) => `unknown key "${at === '' ? key : `${at}.${key}`}"${didYouMean(key, known)}`).join('; ')
+  }
+  if (issue.code === 'invalid_value') {
+    const words = issue.values.map(String)
+    const got = typeof issue.input === 'string' ? didYouMean(issue.input, words) : ''
+    return `${at}: expected one of ${words.join(', ')}${got}`
+  }
+  return `${at === '' ? 'the file' : at}: ${issue.message}`
+}
+
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+  for (const key of path) {
+    const next = typeof key === 'number' ? json.items : ((json.properties as Record<string, unknown>)?.[String(key)] ?? json.additionalProperties)
+    if (typeof next !== 'object' || next === null) return []
+    json = next as Record<string, unknown>
+  }
+  const options = [json, ...(((json.anyOf ?? json.oneOf) as Record<string, unknown>[]) ?? [])]
+  return options.flatMap((option) => Object.keys((option.properties as object) ?? {}))
+}

@@ -1,0 +1,209 @@
+import * as z from 'zod'
+import { Finding, GateResult, Stage } from './gate.ts'
+import { Child, Digest, IssueNumber, Mode, ObjectId, Role, Slug, TicketId, Ulid } from './names.ts'
+
+/**
+ * Who an event is by. `agent` is anything that acts without a person, the conductor included;
+ * `name` is a person's name as git or the forge knows it, only with `human`.
+ */
+export const Actor = z.strictObject({
+  kind: z.enum(['human', 'agent']),
+  role: Role,
+  runtime: z.string().optional(),
+  name: z.string().optional(),
+})
+export type Actor = z.infer<typeof Actor>
+
+/** How a person's word reached us. */
+export const Channel = z.enum(['terminal', 'review', 'comment', 'configuration'])
+
+/** The four moments at which a ticket can wait for its operator. */
+export const MOMENTS = ['before-work', 'before-push', 'after-milestone', 'at-end'] as const
+export const Moment = z.enum(MOMENTS)
+
+/** Why a ticket waits; the text beside it is for people. */
+export const WAIT_REASONS = [
+  'agent-needed',
+  'hand-off',
+  'usage-limit',
+  'approval',
+  'check-in',
+  'children',
+  'held',
+  'default-branch-dirty',
+  'base-diverged',
+  'remote-refused',
+] as const
+export const WaitReason = z.enum(WAIT_REASONS)
+
+export const DecisionOutcome = z.enum(['advance', 'iterate', 'hold', 'recycle', 'block', 'kill'])
+export type DecisionOutcome = z.infer<typeof DecisionOutcome>
+
+/** One gate a phase asks, as the log fixes it when the phase is entered or the subject changes. */
+export const RequiredGate = z.strictObject({
+  gate: Slug,
+  spec: Digest,
+  severity: z.enum(['block', 'warn']),
+  /** Set for the gate an item compiles to. */
+  item: z.string().optional(),
+  human: z.boolean().default(false),
+})
+export type RequiredGate = z.infer<typeof RequiredGate>
+
+const usage = z.strictObject({ tokensIn: z.number(), tokensOut: z.number(), costUsd: z.number() })
+const attempt = z.int().min(1)
+const subject = ObjectId
+
+/** Data of every event type. Field meanings that the names do not say stand beside them. */
+export const EVENT_DATA = {
+  TICKET_OPENED: {
+    ticket: TicketId,
+    issue: z.strictObject({ number: IssueNumber, title: z.string(), digest: Digest, labels: z.array(z.string()) }),
+    pipeline: Slug,
+    stretch: z.array(Slug).min(1),
+    base: ObjectId,
+    /** Digest over pipeline, modes, roles, gates and configuration as they are at the base. */
+    definitions: Digest,
+    runtime: z.string(),
+    epoch: z.int().min(1),
+    /** The issue this one is a part of. */
+    parent: IssueNumber.optional(),
+    /** The delivered ticket of the same issue whose stretch came before. */
+    after: TicketId.optional(),
+    attempts: z.int().min(1),
+  },
+  SEGMENT_OPENED: { reason: z.enum(['resumed', 'taken-over', 'operator']), epoch: z.int().min(1) },
+  LINE_SET_ASIDE: { segment: Ulid, bytes: z.int(), digest: Digest, kept: z.string() },
+  PHASE_ENTERED: {
+    phase: Slug,
+    mode: Mode,
+    child: Child.optional(),
+    role: Role,
+    attempt,
+    required: z.array(RequiredGate),
+    /** Whether a role works in this phase, or the conductor only judges and renders. */
+    works: z.boolean(),
+  },
+  BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
+  TURN_STARTED: { turn: Ulid, phase: Slug, attempt, runtime: z.string(), from: ObjectId },
+  TOOL_REFUSED: { turn: Ulid, tool: z.string(), reason: z.string() },
+  TURN_ENDED: {
+    turn: Ulid,
+    outcome: z.enum(['completed', 'failed', 'timed-out', 'cancelled', 'limited', 'handed-off']),
+    reason: z.string(),
+    exit: z.int().nullable().optional(),
+    signal: z.string().optional(),
+    until: z.string().optional(),
+    usage: usage.optional(),
+    outputDigest: Digest.optional(),
+    outputTail: z.string().optional(),
+    decisions: z.array(z.string()).default([]),
+    handOff: z.string().optional(),
+  },
+  /** A turn whose end nobody saw; its leftovers are in the rescue ref and the turn is worked again. */
+  TURN_INTERRUPTED: { turn: Ulid, rescue: z.string().optional() },
+  /** Written before the commit is made; the event's id is the commit's `Valuetrain-Event` trailer. */
+  WORK_INTENDED: { phase: Slug, attempt, turn: Ulid },
+  WORK_COMMITTED: {
+    intent: Ulid,
+    commit: ObjectId,
+    /** Root tree without tickets and issues. */
+    subject,
+    files: z.int(),
+    added: z.int(),
+    removed: z.int(),
+  },
+  WORK_UNCHANGED: { intent: Ulid, subject },
+  ARTIFACT_WRITTEN: { path: z.string(), digest: Digest },
+  GATE_JUDGED: { stage: Stage, phase: Slug, attempt, result: GateResult },
+  ITEM_TICKED: { item: z.string(), phase: Slug, attempt, subject, result: Ulid },
+  DECIDED: {
+    phase: Slug,
+    attempt,
+    outcome: DecisionOutcome,
+    /** Stable word for programs, e.g. `nothing-changed`, `gates-failed`, `three-strikes`. */
+    code: Slug,
+    reasons: z.array(z.string()),
+    /** The phase to enter, for advance within the stretch and for recycle. */
+    to: Slug.optional(),
+    subject: subject.optional(),
+  },
+  CHECK_IN_ASKED: { moment: Moment, question: z.string(), options: z.array(z.string()).min(1), recommendation: z.string() },
+  CHECK_IN_ANSWERED: { moment: Moment, option: z.string(), reason: z.string().optional(), channel: Channel },
+  APPROVED: { gate: Slug, subject: z.string(), channel: Channel, reason: z.string().optional() },
+  OVERRIDDEN: { gate: Slug, subject: z.string(), channel: Channel, reason: z.string().min(1), expires: z.string().optional() },
+  WAITING_BEGUN: { reason: WaitReason, on: z.string(), until: z.string().optional() },
+  WAITING_ENDED: { reason: WaitReason, by: z.string() },
+  PAUSED: { reason: z.string().optional() },
+  RESUMED: { reason: z.string().optional() },
+  ABORTED: { reason: z.string().min(1) },
+  CHILD_INTENDED: { key: z.string(), title: z.string() },
+  CHILD_OPENED: { key: z.string(), issue: IssueNumber },
+  CHILD_DONE: { issue: IssueNumber, ticket: TicketId },
+  RESCUED: { ref: z.string(), why: z.string(), files: z.int(), ignored: z.array(z.string()) },
+  ROLLED_BACK: {
+    /** The entry whose state is restored. */
+    to: Ulid,
+    checkpoint: z.string(),
+    restored: z.array(z.string()),
+    deleted: z.array(z.string()),
+    reason: z.string(),
+  },
+  REDACTED: { entry: Ulid, reason: z.string().min(1) },
+  COMMENTED: { text: z.string() },
+  FOUND: { finding: Finding },
+  /** The last entry a branch carries. `merge` is the root tree of the judged merge result without tickets and issues. */
+  DELIVERED: {
+    base: ObjectId,
+    head: ObjectId,
+    merge: subject,
+    verdicts: z.array(
+      z.strictObject({ gate: Slug, verdict: z.enum(['pass', 'fail', 'inconclusive', 'not-applicable', 'waived']), key: Digest }),
+    ),
+  },
+  REOPENED: { reason: z.string(), findings: z.array(Finding).default([]) },
+} as const
+
+export type EventType = keyof typeof EVENT_DATA
+export const EVENT_TYPES = Object.keys(EVENT_DATA) as EventType[]
+
+/** Fields every event's data has: who it is by, and the entry it corrects, if any. */
+const common = { actor: Actor, supersedes: Ulid.optional() } as const
+
+type Fields<T extends EventType> = (typeof EVENT_DATA)[T] extends infer F extends z.core.$ZodShape ? F : never
+type Shape<T extends EventType> = z.ZodObject<Fields<T> & typeof common, z.core.$loose>
+
+/** Schemas of the data by event type. Unknown fields are kept, so that a newer writer's events survive us. */
+export const EVENT_SCHEMAS = Object.fromEntries(
+  EVENT_TYPES.map((type) => [type, z.looseObject({ ...EVENT_DATA[type], ...common })]),
+) as unknown as { [T in EventType]: Shape<T> }
+
+export type EventData<T extends EventType> = z.infer<Shape<T>>
+/** What a writer gives; defaults are filled in. */
+export type EventInput<T extends EventType> = z.input<Shape<T>>
+
+/** One event as programs see it, data checked. */
+export type TicketEvent = { [T in EventType]: { type: T; data: EventData<T> } }[EventType]
+
+/**
+ * One line of a session file. `hash` covers everything but `data` itself, whose digest it covers instead,
+ * so that a redaction may blank the data (null, with `digest` kept) and the chain stays verifiable.
+ */
+export interface Entry<T extends EventType = EventType> {
+  v: 1
+  /** Position in its segment, from 0. */
+  seq: number
+  id: string
+  /** ISO 8601, UTC. */
+  ts: string
+  type: T
+  data: EventData<T> | null
+  /** SHA-256 of the data's canonical JSON, only on a redacted entry. */
+  digest?: string
+  /** Hash of the entry before; of the segment's fixed front matter for the first. */
+  prev: string
+  hash: string
+}
+
+/** An entry with the segment it stands in. */
+export type PlacedEntry = { [T in EventType]: Entry<T> & { segment: string } }[EventType]

@@ -1,0 +1,30 @@
+import * as z from 'zod'
+import { IssueNumber } from './names.ts'
+
+/** An issue as every forge shows it. */
+export const Issue = z.strictObject({
+  number: IssueNumber,
+  title: z.string(),
+  body: z.string(),
+  labels: z.array(z.string()),
+  assignees: z.array(z.string()),
+  state: z.enum(['open', 'closed']),
+  /** ISO 8601, UTC. */
+  createdAt: z.string(),
+  /** Issues that must be closed first. */
+  blockedBy: z.array(IssueNumber).default([]),
+  /** The issue this one is a part of. */
+  parent: IssueNumber.optional(),
+  /** Where a person reads it: a repository path or a URL. */
+  location: z.string(),
+})
+export type Issue = z.infer<typeof Issue>
+
+export interface IssueDraft {
+  title: string
+  body: string
+  labels?: readonly string[]
+  assignees?: readonly string[]
+  blockedBy?: readonly number[]
+  parent?: number
+}

@@ -1,0 +1,93 @@
+import type { ChildState, ModeId, RoleId } from './names.ts'
+
+/** Milliseconds; each limit stands alone, and a running tool is not silence. */
+export interface TurnLimits {
+  launchMs: number
+  firstOutputMs: number
+  silenceMs: number
+  totalMs: number
+  /** Bytes of output kept; the rest is counted and dropped. */
+  outputBytes: number
+}
+
+/** What a runtime is asked to do: one turn of one role in one mode of one ticket. */
+export interface TurnRequest {
+  turn: string
+  ticket: string
+  issue: number
+  labels: readonly string[]
+  phase: string
+  mode: ModeId
+  child: ChildState | undefined
+  role: RoleId
+  attempt: number
+  /** Markdown; issue text in it is fenced as data. */
+  brief: string
+  /** Absolute; the ticket's worktree. */
+  cwd: string
+  /** Absolute; the only part of `.valuetrain` an agent may write. */
+  artifacts: string
+  /** Commands of the recipe that the issue's label names, from the committed configuration. */
+  recipe: { name: string; commands: readonly (readonly string[])[] } | undefined
+  /** Only what the configuration lets through. */
+  env: Readonly<Record<string, string>>
+  limits: TurnLimits
+  signal: AbortSignal
+}
+
+export type RuntimeEvent =
+  | { type: 'started'; pid?: number }
+  | { type: 'message'; text: string }
+  | { type: 'thought'; text: string }
+  | { type: 'plan'; steps: readonly string[] }
+  | { type: 'tool'; name: string; summary: string; state: 'started' | 'done' | 'failed' }
+  | { type: 'permission'; tool: string; allowed: boolean; reason: string }
+  | { type: 'edit'; path: string }
+  | { type: 'usage'; usage: Usage }
+  | { type: 'output'; stream: 'stdout' | 'stderr'; text: string }
+
+export interface Usage {
+  tokensIn: number
+  tokensOut: number
+  costUsd: number
+}
+
+export type TurnOutcome =
+  | 'completed'
+  | 'failed'
+  | 'timed-out'
+  | 'cancelled'
+  /** A usage limit: parks the ticket until `until` and costs no attempt. */
+  | 'limited'
+  /** Somebody else has to act first, e.g. a person; costs no attempt. */
+  | 'handed-off'
+
+export interface TurnResult {
+  outcome: TurnOutcome
+  /** One sentence for people. */
+  reason: string
+  exit?: number | null
+  signal?: string
+  /** ISO 8601, with `limited`. */
+  until?: string
+  usage?: Usage
+  /** SHA-256 of everything printed, and the last lines of it. */
+  outputDigest?: string
+  outputTail?: string
+  decisions?: readonly string[]
+  handOff?: string
+}
+
+/** One way to work a role: an agent, a list of commands, a person. */
+export interface Runtime {
+  readonly id: string
+  readonly title: string
+  /** Tells whether it can work here, before anything is spent. */
+  probe(): Promise<{ ready: boolean; why: string }>
+  /** Tells whether it can take this issue; `why` says what the issue needs when not. */
+  accepts(issue: { number: number; labels: readonly string[] }, recipes: Readonly<Record<string, unknown>>): {
+    accepted: boolean
+    why: string
+  }
+  turn(request: TurnRequest, onEvent: (event: RuntimeEvent) => void): Promise<TurnResult>
+}

@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { ValuetrainError } from './errors.ts'
+
+export interface GitResult {
+  stdout: string
+  stderr: string
+  code: number
+}
+
+export interface GitOptions {
+  /** Fed to standard input. */
+  input?: string | Uint8Array
+  /** Added to the environment of this call, e.g. GIT_INDEX_FILE. */
+  env?: Readonly<Record<string, string>>
+  /** Exit codes that are answers rather than errors; `[0]` unless told. */
+  okExit?: readonly number[]
+  /** Runs the repository's own hooks; off unless told, since they execute files of the tree. */
+  hooks?: boolean
+  /** Milliseconds; 120,000 unless told. */
+  timeoutMs?: number
+}
+
+/** git, called for one folder. Every call is its own process with C locale, no prompts and no outside GIT_* variables. */
+export interface Git {
+  readonly dir: string
+  /** @throws VT_GIT when the exit code is none of `okExit`; VT_GIT_MISSING when git is not on PATH */
+  run(args: readonly string[], options?: GitOptions): Promise<GitResult>
+  /** Returns standard output without the trailing newline. */
+  text(args: readonly string[], options?: GitOptions): Promise<string>
+  /** Returns the non-empty NUL-separated fields of standard output. */
+  fields(args: readonly string[], options?: GitOptions): Promise<string[]>
+  /** Returns standard output as bytes. */
+  bytes(args: readonly string[], options?: GitOptions): Promise<Buffer>
+  /** Tells whether git exits with 0; never throws on an exit code. */
+  succeeds(args: readonly string[], options?: GitOptions): Promise<boolean>
+  /** The same git for another folder. */
+  at(dir: string): Git
+}
+
+/**
+ * Settings of every call of ours: nothing that the repository or its files could make git execute.
+ * A nested repository with `core.fsmonitor` runs code on a plain `git status`.
+ */
+const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'submodule.recurse=false', '-c', 'protocol.ext.allow=never', '-c', 'gc.auto=0']
+const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
+
+/**
+ * Returns git for a folder.
+ *
+ * @param env the environment children start from; variables named GIT_* in it are dropped, except identity,
+ *   configuration and trace ones, since GIT_DIR or GIT_INDEX_FILE would point at another repository
+ */
+export function openGit(dir: string, env: NodeJS.ProcessEnv = process.env): Git {
+  const base = gitEnvironment(env)
+  const call = (args: readonly string[], options: GitOptions = {}) => execute(dir, base, args, options)
+  const git: Git = {
+    dir,
+    async run(args, options) {
+      const { stdout, stderr, code } = await call(args, options)
+      return { stdout: stdout.toString('utf8'), stderr, code }
+    },
+    async text(args, options) {
+      return (await call(args, options)).stdout.toString('utf8').replace(/\n$/, '')
+    },
+    async fields(args, options) {
+      return (await call(args, options)).stdout.toString('utf8').split('\0').filter((field) => field !== '')
+    },
+    async bytes(args, options) {
+      return (await call(args, options)).stdout
+    },
+    async succeeds(args, options) {
+      return (await call(args, { ...options, okExit: ANY })).code === 0
+    },
+    at: (other) => openGit(other, env),
+  }
+  return git
+}
+
+const ANY: readonly number[] = Array.from({ length: 256 }, (_, code) => code)
+const KEPT = /^GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)$|^GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)$|^GIT_(TRACE\w*|SSL_\w+|SSH|SSH_COMMAND|ASKPASS|EXEC_PATH)$/
+
+function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && (!name.startsWith('GIT_') || KEPT.test(name))) kept[name] = value
+  }
+  return { ...kept, LC_ALL: 'C', LANGUAGE: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_EDITOR: ':' }
+}
+
+async function execute(
+  dir: string,
+  base: Record<string, string>,
+  args: readonly string[],
+  options: GitOptions,
+): Promise<{ stdout: Buffer; stderr: string; code: number }> {
+  const full = [...SAFE, ...(options.hooks ? [] : NO_HOOKS), ...args]
+  const child = spawn('git', full, { cwd: dir, env: { ...base, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true })
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+  // A git that has answered before reading all its input closes the pipe; its exit code tells what happened.
+  child.stdin.on('error', () => {})
+  child.stdin.end(options.input ?? '')
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    child.kill('SIGKILL')
+  }, options.timeoutMs ?? 120_000)
+  const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ code, signal }))
+  })
+    .catch((cause: NodeJS.ErrnoException) => {
+      throw cannotStart(dir, cause)
+    })
+    .finally(() => clearTimeout(timer))
+  const stderr = Buffer.concat(err).toString('utf8')
+  if (timedOut || signal !== null) {
+    throw new ValuetrainError('VT_GIT_STOPPED', `git ${args[0]} ${timedOut ? 'took too long' : `was ended by ${signal}`} in ${dir}`, {
+      kind: 'environment',
+      hint: 'run the same command by hand; a lock, a prompt or a slow disk may be holding it',
+      details: { args, timedOut, signal },
+    })
+  }
+  if (!(options.okExit ?? [0]).includes(code ?? 1)) {
+    throw new ValuetrainError('VT_GIT', `git ${args.slice(0, 3).join(' ')} failed with exit code ${code}: ${lastLines(stderr)}`, {
+      kind: 'environment',
+      hint: `run it by hand in ${dir} to see more`,
+      details: { args, code, stderr: stderr.slice(-4000) },
+    })
+  }
+  return { stdout: Buffer.concat(out), stderr, code: code ?? 1 }
+}
+
+function cannotStart(dir: string, cause: NodeJS.ErrnoException): ValuetrainError {
+  if (cause.code === 'ENOENT' && cause.path === 'git') {
+    return new ValuetrainError('VT_GIT_MISSING', `git could not be started in ${dir}`, {
+      kind: 'environment',
+      hint: 'install git 2.38 or newer and put it on PATH; the folder must exist, too',
+      cause,
+    })
+  }
+  return new ValuetrainError('VT_GIT', `git could not be started in ${dir}: ${cause.message}`, { kind: 'environment', cause })
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-3).join(' / ').slice(0, 600)
+}
