@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { MOMENTS } from './contracts/event.ts'
 import { Argv, GateSpec } from './contracts/gate.ts'
-import { Slug } from './contracts/names.ts'
 import type { FileReader } from './contracts/method.ts'
+import { Slug } from './contracts/names.ts'
 import { didYouMean, ValuetrainError } from './errors.ts'
 import { parseMapping } from './frontmatter.ts'
 
@@ -15,11 +15,22 @@ const ms = z.int().min(1)
 export const Config = z.strictObject({
   version: z.literal(1).default(1).describe('Format version of this file.'),
   forge: z.enum(['local', 'github']).default('local').describe('Where issues live and changes are merged.'),
-  remote: z.string().nullable().default(null).describe('Name of the git remote that claims and merges go through; null works with this clone alone.'),
+  remote: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Name of the git remote that claims and merges go through; null works with this clone alone.'),
   branch: z.string().default('main').describe('The default branch, which changes are merged into.'),
   pipeline: Slug.default('routine').describe('Pipeline of an issue that names none.'),
-  agent: z.string().nullable().default(null).describe('Runtime of an issue without a `recipe:` or `agent:` label; null waits and says so.'),
-  merge: z.enum(['auto', 'person']).default('person').describe('Who merges a delivered change when the command line does not say.'),
+  agent: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Runtime of an issue without a `recipe:` or `agent:` label; null waits and says so.'),
+  merge: z
+    .enum(['auto', 'person'])
+    .default('person')
+    .describe('Who merges a delivered change when the command line does not say.'),
   attempts: z.int().min(1).max(20).default(3).describe('Failed attempts at one phase after which the ticket is blocked.'),
   commands: z
     .strictObject({ lint: Argv.optional(), types: Argv.optional(), build: Argv.optional(), test: Argv.optional() })
@@ -40,15 +51,25 @@ export const Config = z.strictObject({
     .describe('Labels that selection reads.'),
   gates: z.array(GateSpec).default([]).describe('Gates of this repository, asked besides the built-in ones.'),
   extensions: z
-    .strictObject({ gates: z.array(z.string()).default([]), runtimes: z.array(z.string()).default([]), modes: z.array(z.string()).default([]) })
+    .strictObject({
+      gates: z.array(z.string()).default([]),
+      runtimes: z.array(z.string()).default([]),
+      modes: z.array(z.string()).default([]),
+    })
     .prefault({})
     .describe('Repository paths of modules and mode files to load; nothing is found by scanning.'),
   workspace: z
     .strictObject({
       setup: z.array(Argv).default([]).describe('Commands that prepare a fresh checkout.'),
-      inputs: z.array(z.string()).default([]).describe('Files whose content decides whether a prepared checkout may be reused, e.g. the lock file.'),
+      inputs: z
+        .array(z.string())
+        .default([])
+        .describe('Files whose content decides whether a prepared checkout may be reused, e.g. the lock file.'),
       cache: z.array(z.string()).default([]).describe('Folders that setup fills and that are kept by the digest of `inputs`.'),
-      env: z.array(z.string()).default([]).describe('Names of environment variables that commands may see besides PATH, HOME, LANG and TMPDIR.'),
+      env: z
+        .array(z.string())
+        .default([])
+        .describe('Names of environment variables that commands may see besides PATH, HOME, LANG and TMPDIR.'),
       keep: z.array(z.string()).default([]).describe('Globs of ignored files that are rescued, too, before a worktree goes.'),
       root: z.string().nullable().default(null).describe('Folder for worktrees; null means `<repository>.worktrees` beside it.'),
     })
@@ -72,16 +93,22 @@ export const Config = z.strictObject({
     .describe('Size of a new file from which the size gate warns and refuses.'),
   protected: z
     .array(z.string())
-    .default(['.valuetrain/config.yaml', '.valuetrain/pipelines/**', '.valuetrain/modes/**', '.valuetrain/roles/**', '.github/workflows/**', '.gitlab-ci.yml', '.husky/**', '.gitattributes'])
+    .default([
+      '.valuetrain/config.yaml',
+      '.valuetrain/pipelines/**',
+      '.valuetrain/modes/**',
+      '.valuetrain/roles/**',
+      '.github/workflows/**',
+      '.gitlab-ci.yml',
+      '.husky/**',
+      '.gitattributes',
+    ])
     .describe('Globs of paths that an agent may not change without an approval.'),
   commits: z
     .strictObject({ conventional: z.boolean().default(false) })
     .prefault({})
     .describe('Rules for commit messages.'),
-  checkIns: z
-    .array(z.enum(MOMENTS))
-    .default([])
-    .describe('Moments at which a ticket waits for its operator.'),
+  checkIns: z.array(z.enum(MOMENTS)).default([]).describe('Moments at which a ticket waits for its operator.'),
   drive: z
     .strictObject({
       parallel: z.int().min(1).max(64).default(1),
@@ -151,7 +178,10 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
   for (const key of path) {
-    const next = typeof key === 'number' ? json.items : ((json.properties as Record<string, unknown>)?.[String(key)] ?? json.additionalProperties)
+    const next =
+      typeof key === 'number'
+        ? json.items
+        : ((json.properties as Record<string, unknown>)?.[String(key)] ?? json.additionalProperties)
     if (typeof next !== 'object' || next === null) return []
     json = next as Record<string, unknown>
   }

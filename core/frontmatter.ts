@@ -60,7 +60,11 @@ export function parseFrontMatter(text: string, file: string): Document {
     return { data: data as Record<string, unknown>, body: content }
   } catch (cause) {
     if (cause instanceof ValuetrainError) {
-      throw new ValuetrainError(cause.code as 'VT_YAML', `${file}: ${cause.message}`, { kind: 'config', ...(cause.hint ? { hint: cause.hint } : {}), cause })
+      throw new ValuetrainError(cause.code as 'VT_YAML', `${file}: ${cause.message}`, {
+        kind: 'config',
+        ...(cause.hint ? { hint: cause.hint } : {}),
+        cause,
+      })
     }
     throw new ValuetrainError('VT_FRONT_MATTER', `${file}: ${(cause as Error).message}`, { kind: 'config', cause })
   }

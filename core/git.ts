@@ -63,7 +63,10 @@ export function openGit(dir: string, env: NodeJS.ProcessEnv = process.env): Git 
       return (await call(args, options)).stdout.toString('utf8').replace(/\n$/, '')
     },
     async fields(args, options) {
-      return (await call(args, options)).stdout.toString('utf8').split('\0').filter((field) => field !== '')
+      return (await call(args, options)).stdout
+        .toString('utf8')
+        .split('\0')
+        .filter((field) => field !== '')
     },
     async bytes(args, options) {
       return (await call(args, options)).stdout
@@ -77,7 +80,8 @@ export function openGit(dir: string, env: NodeJS.ProcessEnv = process.env): Git 
 }
 
 const ANY: readonly number[] = Array.from({ length: 256 }, (_, code) => code)
-const KEPT = /^GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)$|^GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)$|^GIT_(TRACE\w*|SSL_\w+|SSH|SSH_COMMAND|ASKPASS|EXEC_PATH)$/
+const KEPT =
+  /^GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)$|^GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)$|^GIT_(TRACE\w*|SSL_\w+|SSH|SSH_COMMAND|ASKPASS|EXEC_PATH)$/
 
 function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept: Record<string, string> = {}
@@ -94,7 +98,12 @@ async function execute(
   options: GitOptions,
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
   const full = [...SAFE, ...(options.hooks ? [] : NO_HOOKS), ...args]
-  const child = spawn('git', full, { cwd: dir, env: { ...base, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true })
+  const child = spawn('git', full, {
+    cwd: dir,
+    env: { ...base, ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    windowsHide: true,
+  })
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
@@ -117,11 +126,15 @@ async function execute(
     .finally(() => clearTimeout(timer))
   const stderr = Buffer.concat(err).toString('utf8')
   if (timedOut || signal !== null) {
-    throw new ValuetrainError('VT_GIT_STOPPED', `git ${args[0]} ${timedOut ? 'took too long' : `was ended by ${signal}`} in ${dir}`, {
-      kind: 'environment',
-      hint: 'run the same command by hand; a lock, a prompt or a slow disk may be holding it',
-      details: { args, timedOut, signal },
-    })
+    throw new ValuetrainError(
+      'VT_GIT_STOPPED',
+      `git ${args[0]} ${timedOut ? 'took too long' : `was ended by ${signal}`} in ${dir}`,
+      {
+        kind: 'environment',
+        hint: 'run the same command by hand; a lock, a prompt or a slow disk may be holding it',
+        details: { args, timedOut, signal },
+      },
+    )
   }
   if (!(options.okExit ?? [0]).includes(code ?? 1)) {
     throw new ValuetrainError('VT_GIT', `git ${args.slice(0, 3).join(' ')} failed with exit code ${code}: ${lastLines(stderr)}`, {

@@ -16,5 +16,12 @@ export function systemIds(clock: Pick<Clock, 'now'>): Ids {
 /** Returns ids that only count, valid as ULIDs; the same start gives the same ids. For tests. */
 export function countingIds(start = 0): Ids {
   let count = start
-  return { ulid: () => `01J${(++count).toString(32).toUpperCase().replace(/[ILOU]/g, (c) => ({ I: 'W', L: 'X', O: 'Y', U: 'Z' })[c] ?? c).padStart(23, '0')}` }
+  return {
+    ulid: () =>
+      `01J${(++count)
+        .toString(32)
+        .toUpperCase()
+        .replace(/[ILOU]/g, (c) => ({ I: 'W', L: 'X', O: 'Y', U: 'Z' })[c] ?? c)
+        .padStart(23, '0')}`,
+  }
 }

@@ -5,10 +5,24 @@ import { Child, Mode, Role, Slug } from './names.ts'
 /** How an item is shown to be true. `gate` binds it to a registered gate; the others compile to one of their own. */
 export const Evidence = z.discriminatedUnion('kind', [
   /** A repository path; `{artifacts}` stands for the ticket's artifacts folder. */
-  z.strictObject({ kind: z.literal('file'), path: z.string(), template: z.string().optional(), minContent: z.int().min(0).default(20) }),
-  z.strictObject({ kind: z.literal('command'), command: z.enum(['lint', 'types', 'build', 'test']).optional(), argv: Argv.optional() }),
+  z.strictObject({
+    kind: z.literal('file'),
+    path: z.string(),
+    template: z.string().optional(),
+    minContent: z.int().min(0).default(20),
+  }),
+  z.strictObject({
+    kind: z.literal('command'),
+    command: z.enum(['lint', 'types', 'build', 'test']).optional(),
+    argv: Argv.optional(),
+  }),
   z.strictObject({ kind: z.literal('metric'), file: z.string(), path: z.string(), rule: MetricRule }),
-  z.strictObject({ kind: z.literal('approval'), roles: z.array(Role).default([]), quorum: z.int().min(1).default(1), question: z.string() }),
+  z.strictObject({
+    kind: z.literal('approval'),
+    roles: z.array(Role).default([]),
+    quorum: z.int().min(1).default(1),
+    question: z.string(),
+  }),
   z.strictObject({ kind: z.literal('link'), to: z.enum(['issue', 'change', 'commit', 'children']) }),
   z.strictObject({ kind: z.literal('gate'), gate: Slug }),
 ])

@@ -85,7 +85,10 @@ export interface Runtime {
   /** Tells whether it can work here, before anything is spent. */
   probe(): Promise<{ ready: boolean; why: string }>
   /** Tells whether it can take this issue; `why` says what the issue needs when not. */
-  accepts(issue: { number: number; labels: readonly string[] }, recipes: Readonly<Record<string, unknown>>): {
+  accepts(
+    issue: { number: number; labels: readonly string[] },
+    recipes: Readonly<Record<string, unknown>>,
+  ): {
     accepted: boolean
     why: string
   }

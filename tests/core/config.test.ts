@@ -8,7 +8,9 @@ describe('the configuration', () => {
   })
 
   it('names an unknown key and the nearest one, at any depth', () => {
-    expect(() => parseConfig('pipelin: routine')).toThrow('.valuetrain/config.yaml: unknown key "pipelin" (did you mean "pipeline"?)')
+    expect(() => parseConfig('pipelin: routine')).toThrow(
+      '.valuetrain/config.yaml: unknown key "pipelin" (did you mean "pipeline"?)',
+    )
     expect(() => parseConfig('workspace:\n  setpu: []')).toThrow('unknown key "workspace.setpu" (did you mean "setup"?)')
   })
 
@@ -21,7 +23,10 @@ describe('the configuration', () => {
   })
 
   it('refuses YAML that explodes', () => {
-    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefghi'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(',')}]`)]
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefghi'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(',')}]`),
+    ]
     expect(() => parseConfig(bomb.join('\n'))).toThrow(expect.objectContaining({ code: 'VT_YAML' }))
   })
 })
