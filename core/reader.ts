@@ -1,0 +1,167 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { readBlobs } from './blobs.ts'
+import type { FileReader } from './contracts/method.ts'
+import { ValuetrainError } from './errors.ts'
+import { fileError, resolveInside } from './files.ts'
+import type { Git } from './git.ts'
+import { requireRevision } from './refs.ts'
+
+/** A reader that can also tell which folders there are. */
+export interface TreeReader extends FileReader {
+  /** Returns the names of the folders directly in a folder, sorted; empty when there is none. */
+  folders(folder: string): Promise<string[]>
+}
+
+/**
+ * Returns a reader of one revision. The tree is listed once; reads asked for at the same moment are one call of git,
+ * and no blob is read twice. A link is followed within the tree.
+ *
+ * @param rev a commit, branch or tree; it is looked up at the first read and not again
+ * @throws VT_REVISION at the first read when there is no such revision; VT_OUTSIDE for a link that leaves the tree
+ */
+export function readerAt(git: Git, rev: string): TreeReader {
+  let listing: Promise<Listing> | undefined
+  const listed = () => {
+    listing ??= listTree(git, rev)
+    return listing
+  }
+  const blobs = blobReader(git)
+  return {
+    source: rev,
+    async read(path) {
+      const { files } = await listed()
+      let at = clean(path)
+      for (let hops = 0; hops <= 10; hops++) {
+        const file = files.get(at)
+        if (file === undefined) return undefined
+        const content = (await blobs(file.id))?.toString('utf8')
+        if (content === undefined || !file.isLink) return content
+        at = posix.normalize(posix.join(posix.dirname(at), content))
+        if (content.startsWith('/') || at.startsWith('..')) throw leaves(path, rev)
+      }
+      throw leaves(path, rev)
+    },
+    list: async (folder) => [...((await listed()).filesIn.get(clean(folder)) ?? [])].sort(),
+    folders: async (folder) => [...((await listed()).foldersIn.get(clean(folder)) ?? [])].sort(),
+  }
+}
+
+/**
+ * Returns a reader of a folder as it lies on the disk.
+ *
+ * @throws VT_OUTSIDE when a path, or a link on the way, leaves the folder
+ */
+export function readerOf(dir: string): TreeReader {
+  const entries = async (folder: string, wanted: 'file' | 'folder') => {
+    try {
+      const found = await readdir(await resolveInside(dir, clean(folder) || '.'), { withFileTypes: true })
+      return found
+        .filter((entry) => (wanted === 'folder' ? entry.isDirectory() : entry.isFile() || entry.isSymbolicLink()))
+        .map((entry) => entry.name)
+        .sort()
+    } catch (cause) {
+      if (isAbsent(cause)) return []
+      throw fileError(cause, 'read', join(dir, folder))
+    }
+  }
+  return {
+    source: dir,
+    async read(path) {
+      try {
+        return await readFile(await resolveInside(dir, clean(path)), 'utf8')
+      } catch (cause) {
+        if (isAbsent(cause)) return undefined
+        throw fileError(cause, 'read', join(dir, path))
+      }
+    },
+    list: (folder) => entries(folder, 'file'),
+    folders: (folder) => entries(folder, 'folder'),
+  }
+}
+
+interface Listing {
+  files: Map<string, { id: string; isLink: boolean }>
+  filesIn: Map<string, Set<string>>
+  foldersIn: Map<string, Set<string>>
+}
+
+async function listTree(git: Git, rev: string): Promise<Listing> {
+  const result = await git.run(['ls-tree', '-r', '-z', '--full-tree', requireRevision(rev)], { okExit: [0, 128] })
+  if (result.code !== 0) {
+    throw new ValuetrainError('VT_REVISION', `there is no revision ${rev.slice(0, 100)} in this repository`, {
+      kind: 'environment',
+      hint: 'fetch it, or name another one',
+    })
+  }
+  const listing: Listing = { files: new Map(), filesIn: new Map(), foldersIn: new Map() }
+  for (const line of result.stdout.split('\0')) {
+    const tab = line.indexOf('\t')
+    const [mode, type, id] = line.slice(0, tab).split(' ')
+    if (tab < 0 || type !== 'blob') continue
+    const path = line.slice(tab + 1)
+    listing.files.set(path, { id: id as string, isLink: mode === '120000' })
+    note(listing, path)
+  }
+  return listing
+}
+
+function note({ filesIn, foldersIn }: Listing, path: string): void {
+  let parent = parentOf(path)
+  add(filesIn, parent, posix.basename(path))
+  while (parent !== '') {
+    const above = parentOf(parent)
+    if (!add(foldersIn, above, posix.basename(parent))) return
+    parent = above
+  }
+}
+
+function add(map: Map<string, Set<string>>, key: string, name: string): boolean {
+  const names = map.get(key) ?? new Set()
+  map.set(key, names)
+  const isNew = !names.has(name)
+  names.add(name)
+  return isNew
+}
+
+/** Collects the ids asked for in one turn of the event loop and reads them together. */
+function blobReader(git: Git): (id: string) => Promise<Buffer | undefined> {
+  const cache = new Map<string, Promise<Buffer | undefined>>()
+  let waiting: { ids: string[]; contents: Promise<(Buffer | undefined)[]> } | undefined
+  return (id) => {
+    const cached = cache.get(id)
+    if (cached) return cached
+    if (!waiting) {
+      const ids: string[] = []
+      const contents = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+        waiting = undefined
+        return readBlobs(git, ids)
+      })
+      waiting = { ids, contents }
+    }
+    const place = waiting.ids.push(id) - 1
+    const content = waiting.contents.then((all) => all[place])
+    cache.set(id, content)
+    return content
+  }
+}
+
+function clean(path: string): string {
+  const normal = posix.normalize(path).replace(/^\.\/|\/$/g, '')
+  return normal === '.' ? '' : normal
+}
+
+function parentOf(path: string): string {
+  const parent = posix.dirname(path)
+  return parent === '.' ? '' : parent
+}
+
+function isAbsent(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((cause as NodeJS.ErrnoException)?.code ?? '')
+}
+
+function leaves(path: string, rev: string): ValuetrainError {
+  return new ValuetrainError('VT_OUTSIDE', `the link ${path} at ${rev.slice(0, 40)} leaves the tree`, {
+    hint: 'commit the file itself, or a link to a file of this repository',
+  })
+}

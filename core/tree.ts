@@ -1,0 +1,115 @@
+import { ValuetrainError } from './errors.ts'
+import type { Git } from './git.ts'
+import { requireRevision } from './refs.ts'
+
+export { readBlobs } from './blobs.ts'
+export { readerAt, readerOf, type TreeReader } from './reader.ts'
+
+/** One path that differs between two trees. The side on which it is not has mode `000000` and an id of zeros. */
+export interface ChangedPath {
+  /** Added, modified, deleted, or its type changed (file, link, submodule). */
+  status: 'A' | 'M' | 'D' | 'T'
+  path: string
+  mode: string
+  blob: string
+  oldMode: string
+  oldBlob: string
+}
+
+/** Returns the commit a revision names, or undefined when it names none. */
+export async function resolveCommit(git: Git, rev: string): Promise<string | undefined> {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${requireRevision(rev)}^{commit}`]
+  const { stdout, code } = await git.run(args, { okExit: [0, 1, 128] })
+  return code === 0 ? stdout.trim() : undefined
+}
+
+/** Tells whether commit `a` is `b` or one of its ancestors. @throws VT_GIT when one of them is no commit */
+export async function isAncestor(git: Git, a: string, b: string): Promise<boolean> {
+  const args = ['merge-base', '--is-ancestor', requireRevision(a), requireRevision(b)]
+  return (await git.run(args, { okExit: [0, 1] })).code === 0
+}
+
+/** Folders under `.valuetrain` that hold the record of the work and are no part of what is judged. */
+const RECORDS = new Set(['tickets', 'issues'])
+
+/**
+ * Returns the id of a revision's root tree without `.valuetrain/tickets` and `.valuetrain/issues`: what gates judge.
+ * Writes the smaller trees into the object store.
+ *
+ * @throws VT_GIT when the revision names no tree
+ */
+export async function subjectTree(git: Git, treeish: string): Promise<string> {
+  const root = await git.fields(['ls-tree', '-z', '--full-tree', requireRevision(treeish)])
+  const folder = root.findIndex((line) => /^040000 tree [0-9a-f]+\t\.valuetrain$/.test(line))
+  const inner = folder < 0 ? [] : await git.fields(['ls-tree', '-z', '--full-tree', idOf(root[folder] as string)])
+  const kept = inner.filter((line) => !RECORDS.has(nameOf(line)))
+  if (kept.length === inner.length) return git.text(['rev-parse', '--verify', '--end-of-options', `${treeish}^{tree}`])
+  const rest = root.filter((_, index) => index !== folder)
+  if (kept.length > 0) rest.push(`040000 tree ${await makeTree(git, kept)}\t.valuetrain`)
+  return makeTree(git, rest)
+}
+
+/**
+ * Returns the tree that merging two commits gives, or the paths in conflict. Touches neither index nor working tree.
+ *
+ * @throws VT_GIT when one of them is no commit, or the two share no history
+ */
+export async function mergeTree(git: Git, base: string, head: string): Promise<{ tree: string } | { conflicts: string[] }> {
+  const flags = ['--write-tree', '-z', '--name-only', '--no-messages']
+  const merged = await git.run(['merge-tree', ...flags, requireRevision(base), requireRevision(head)], { okExit: [0, 1] })
+  const [tree, ...conflicts] = merged.stdout.split('\0').filter((field) => field !== '')
+  return merged.code === 0 ? { tree: tree as string } : { conflicts: [...new Set(conflicts)] }
+}
+
+/**
+ * Makes a commit of a tree and returns it; no ref moves, no hook runs.
+ *
+ * @param date for author and committer, as git reads dates; now unless told
+ */
+export async function commitTree(
+  git: Git,
+  options: { tree: string; parents: readonly string[]; message: string; date?: string },
+): Promise<string> {
+  const parents = options.parents.flatMap((parent) => ['-p', requireRevision(parent)])
+  const dates: Record<string, string> =
+    options.date === undefined ? {} : { GIT_AUTHOR_DATE: options.date, GIT_COMMITTER_DATE: options.date }
+  return git.text(['commit-tree', requireRevision(options.tree), ...parents, '-F', '-'], { input: options.message, env: dates })
+}
+
+/** Returns the paths that differ between two trees or commits, in git's order, renames as a deletion and an addition. */
+export async function changedPaths(git: Git, from: string, to: string): Promise<ChangedPath[]> {
+  const flags = ['-r', '-z', '--raw', '--no-renames', '--no-abbrev', '--ignore-submodules=none']
+  return parseRawDiff(await git.text(['diff-tree', ...flags, requireRevision(from), requireRevision(to)]))
+}
+
+/** Returns the changes that a `--raw -z --no-renames --no-abbrev` diff prints. */
+export function parseRawDiff(output: string): ChangedPath[] {
+  const fields = output.split('\0')
+  const changes: ChangedPath[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const [oldMode, mode, oldBlob, blob, status] = (fields[at] as string).slice(1).split(' ')
+    if (status === undefined) throw new ValuetrainError('VT_GIT', 'a raw diff of git could not be read', { kind: 'internal' })
+    changes.push({
+      status: status.charAt(0) as ChangedPath['status'],
+      path: fields[at + 1] as string,
+      mode: mode as string,
+      blob: blob as string,
+      oldMode: oldMode as string,
+      oldBlob: oldBlob as string,
+    })
+  }
+  return changes
+}
+
+async function makeTree(git: Git, lines: readonly string[]): Promise<string> {
+  // A submodule's commit is not in this object store; a blob that a partial clone left out may not be, either.
+  return git.text(['mktree', '-z', '--missing'], { input: lines.map((line) => `${line}\0`).join('') })
+}
+
+function idOf(line: string): string {
+  return line.slice(0, line.indexOf('\t')).split(' ')[2] as string
+}
+
+function nameOf(line: string): string {
+  return line.slice(line.indexOf('\t') + 1)
+}
