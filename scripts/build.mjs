@@ -1,5 +1,5 @@
 /**
- * Builds `dist/`: the compiled tree with its declarations, the assets beside their modules, and in `dist/cli/` the
+ * Builds `dist/`: the compiled tree with its declarations, the assets beside their modules, and in `dist/bin/` the
  * command line as one bundle with a chunk for every lazily imported command.
  *
  * The new tree is made beside the old one and takes its place by a rename, so that whoever runs the command line
@@ -7,7 +7,8 @@
  *
  *   node scripts/build.mjs [--despite-errors]
  *
- * `--despite-errors` puts the tree in place although the type checker complained; for work in progress only.
+ * `--despite-errors` puts the tree in place although the type checker or the bundler complained, unbundled if need be;
+ * for work in progress only.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -22,9 +23,9 @@ import { assets, STAMP, sourceDigest } from './sources.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-/** Entry of the command line, and where its bundle lies. */
-const ENTRY = 'bin/main.ts'
-const BUNDLE = 'cli'
+/** Entry of the command line, and the folder whose compiled modules its bundle takes the place of. */
+const ENTRY = 'bin/main.js'
+const BUNDLE = 'bin'
 
 /** Builds `dist/` and returns whether the type checker was content. */
 export async function build({ despiteErrors = false } = {}) {
@@ -34,13 +35,14 @@ export async function build({ despiteErrors = false } = {}) {
     const started = performance.now()
     const digest = await sourceDigest(ROOT)
     await rm(fresh, { recursive: true, force: true })
-    const sound = compile(fresh)
+    let sound = compile(fresh)
     if (!sound && !despiteErrors) return false
     for (const file of await assets(ROOT)) {
       await mkdir(dirname(join(fresh, file)), { recursive: true })
       await cp(join(ROOT, file), join(fresh, file))
     }
-    if (existsSync(join(ROOT, ENTRY))) await bundle(fresh)
+    if (existsSync(join(fresh, ENTRY))) sound = (await bundle(fresh, despiteErrors)) && sound
+    if (!sound && !despiteErrors) return false
     await writeFile(join(fresh, STAMP), `${digest}\n`)
     await replace(fresh)
     console.log(`built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s`)
@@ -65,11 +67,11 @@ function compile(outDir) {
  * Modules find their assets by `import.meta.url`, which in a chunk would name the chunk, so it is replaced by the
  * place of the module in `dist/`.
  */
-async function bundle(fresh) {
-  const outdir = join(fresh, BUNDLE)
-  const result = await esbuild.build({
+async function bundle(fresh, despiteErrors) {
+  const outdir = join(fresh, `${BUNDLE}.bundle`)
+  const options = {
     absWorkingDir: fresh,
-    entryPoints: [ENTRY.replace(/\.ts$/, '.js')],
+    entryPoints: [ENTRY],
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -88,13 +90,23 @@ async function bundle(fresh) {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
     define: { 'process.env.NODE_ENV': '"production"' },
-    plugins: [keepModuleUrls(fresh)],
-  })
+    plugins: [keepModuleUrls(fresh, outdir)],
+  }
+  // esbuild has printed what is wrong.
+  const result = await esbuild.build(options).catch(() => undefined)
+  if (result === undefined) {
+    await rm(outdir, { recursive: true, force: true })
+    if (despiteErrors) console.error('the command line is not bundled')
+    return false
+  }
   await writeFile(join(outdir, 'NOTICES.md'), await notices(Object.keys(result.metafile.inputs), fresh))
+  await rm(join(fresh, BUNDLE), { recursive: true })
+  await rename(outdir, join(fresh, BUNDLE))
+  return true
 }
 
 /** Rewrites `import.meta.url` of our own modules to where the unbundled module lies. */
-function keepModuleUrls(fresh) {
+function keepModuleUrls(fresh, outdir) {
   return {
     name: 'keep-module-urls',
     setup(build) {
@@ -106,7 +118,7 @@ function keepModuleUrls(fresh) {
         return { contents: source.replaceAll('import.meta.url', `__moduleUrl(${place})`), loader: 'js' }
       })
       build.onEnd(async () => {
-        for (const folder of [join(fresh, BUNDLE), join(fresh, BUNDLE, 'chunks')]) {
+        for (const folder of [outdir, join(outdir, 'chunks')]) {
           if (!existsSync(folder)) continue
           const up = folder.endsWith('chunks') ? '../../' : '../'
           for (const name of await readdir(folder)) {
