@@ -1,0 +1,77 @@
+/**
+ * Runs a benchmark and prints its rows.
+ *
+ *   npm run bench -- <name> [--full] [--json] [--seed N]
+ *
+ * A table for people; with `--json` one object a row: name, value, unit, floor or peer, ratio, rounds, and the samples.
+ */
+import { cpus } from 'node:os'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Benchmark, Row } from './measure.ts'
+
+const BENCHES: Readonly<Record<string, { measure: string; about: string; load(): Promise<{ default: Benchmark }> }>> = {
+  'start-up': {
+    measure: 'L1',
+    about: 'cold start of the command line, against bare node',
+    load: () => import('./start-up.ts'),
+  },
+}
+
+const { values, positionals } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+  },
+  allowPositionals: true,
+})
+const [name = ''] = positionals
+const entry = BENCHES[name]
+
+if (entry === undefined) {
+  console.error(name === '' ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N]' : `no benchmark "${name}"`)
+  for (const [known, { measure, about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(16)} ${measure}  ${about}`)
+  process.exitCode = name === '' ? 0 : 2
+} else {
+  const { default: run } = await entry.load()
+  const rows = await run({
+    full: values.full,
+    seed: Number(values.seed),
+    env: childEnvironment(process.env),
+    root: fileURLToPath(new URL('..', import.meta.url)),
+    note: (text) => {
+      if (!values.json) console.log(text)
+    },
+  })
+  if (values.json) for (const row of rows) console.log(JSON.stringify(row))
+  else printTable(entry.measure, rows)
+}
+
+/** Extra certificates alone cost every Node 20 process 40 ms, and an inspector or a loader costs more. */
+function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...rest } = env
+  return rest
+}
+
+function printTable(measure: string, rows: readonly Row[]): void {
+  console.log(`\n${measure} on Node ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores\n`)
+  const head = ['name', 'median', 'min to max', 'against', 'ratio', 'rounds']
+  const cells = rows.map(({ name, value, unit, floor, peer, ratio, rounds, min, max }) => [
+    name,
+    `${value} ${unit}`,
+    min === undefined || max === undefined ? '' : `${min} to ${max}`,
+    floor !== undefined ? `floor ${floor}` : peer !== undefined ? `peer ${peer}` : '',
+    ratio === undefined ? '' : ratio.toFixed(2),
+    String(rounds),
+  ])
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => (row[column] ?? '').length)))
+  for (const row of [head, ...cells])
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+}
