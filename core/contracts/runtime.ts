@@ -20,6 +20,8 @@ export interface TurnRequest {
   mode: ModeId
   child: ChildState | undefined
   role: RoleId
+  /** Tools the role may use in this mode; the runner refuses every other one. Absent means read and write. */
+  tools?: readonly string[]
   attempt: number
   /** Markdown; issue text in it is fenced as data. */
   brief: string
