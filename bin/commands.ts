@@ -1,0 +1,256 @@
+import { nearest } from '../core/errors.ts'
+import type { AnyCommand } from './command.ts'
+
+/** One line of the table: what help lists, and where the command is. */
+export interface CommandEntry {
+  /** The words a person types, with single spaces. */
+  readonly id: string
+  readonly summary: string
+  /** Heading in the overview. */
+  readonly group: 'Begin' | 'Work' | 'Tickets' | 'Audit' | 'Rules' | 'Upkeep'
+  /** How its arguments are typed, for the overview. */
+  readonly usage?: string
+  readonly load: () => Promise<{ default: AnyCommand }>
+}
+
+/** Every command. Nothing is found by scanning; a command is loaded when it is asked for and not before. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    id: 'journey',
+    group: 'Begin',
+    summary: 'Watch three issues travel into merged changes, in a throw-away repository',
+    load: () => import('./commands/journey.ts'),
+  },
+  {
+    id: 'init',
+    group: 'Begin',
+    summary: 'Set this repository up, from what it already has',
+    load: () => import('./commands/init.ts'),
+  },
+  {
+    id: 'doctor',
+    group: 'Begin',
+    summary: 'Say what of the surroundings is missing, and what to do',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    id: 'issue new',
+    group: 'Work',
+    usage: '--title T',
+    summary: 'Write an issue',
+    load: () => import('./commands/issue/new.ts'),
+  },
+  { id: 'issue list', group: 'Work', summary: 'List the issues', load: () => import('./commands/issue/list.ts') },
+  { id: 'issue show', group: 'Work', usage: 'N', summary: 'Show one issue', load: () => import('./commands/issue/show.ts') },
+  { id: 'issue close', group: 'Work', usage: 'N', summary: 'Close an issue', load: () => import('./commands/issue/close.ts') },
+  {
+    id: 'run',
+    group: 'Work',
+    usage: 'ISSUE',
+    summary: 'Work one issue to the end, or to where a person is needed',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    id: 'drive',
+    group: 'Work',
+    summary: 'Auto-Pilot: work what is ready in the queue',
+    load: () => import('./commands/drive.ts'),
+  },
+  { id: 'status', group: 'Tickets', summary: 'Where every ticket stands', load: () => import('./commands/status.ts') },
+  {
+    id: 'ticket show',
+    group: 'Tickets',
+    usage: 'ISSUE',
+    summary: 'Show one ticket: phase, items, gates, what is next',
+    load: () => import('./commands/ticket/show.ts'),
+  },
+  {
+    id: 'ticket tick',
+    group: 'Tickets',
+    usage: 'ISSUE ITEM',
+    summary: 'Tick a checklist item whose evidence holds',
+    load: () => import('./commands/ticket/tick.ts'),
+  },
+  {
+    id: 'ticket approve',
+    group: 'Tickets',
+    usage: 'ISSUE [GATE]',
+    summary: 'Say yes where a ticket waits for a person',
+    load: () => import('./commands/ticket/approve.ts'),
+  },
+  {
+    id: 'ticket override',
+    group: 'Tickets',
+    usage: 'ISSUE GATE',
+    summary: 'Let a ticket past a gate, with a reason that is recorded',
+    load: () => import('./commands/ticket/override.ts'),
+  },
+  {
+    id: 'ticket release',
+    group: 'Tickets',
+    usage: 'ISSUE',
+    summary: 'Give up a claim whose process is gone',
+    load: () => import('./commands/ticket/release.ts'),
+  },
+  { id: 'pause', group: 'Tickets', usage: 'ISSUE', summary: 'Hold a ticket', load: () => import('./commands/pause.ts') },
+  {
+    id: 'resume',
+    group: 'Tickets',
+    usage: 'ISSUE',
+    summary: 'Let a held ticket go on',
+    load: () => import('./commands/resume.ts'),
+  },
+  {
+    id: 'abort',
+    group: 'Tickets',
+    usage: 'ISSUE',
+    summary: 'End a ticket for good, with a reason',
+    load: () => import('./commands/abort.ts'),
+  },
+  {
+    id: 'session show',
+    group: 'Audit',
+    usage: 'TICKET',
+    summary: 'Show what happened on a ticket, as its session tells it',
+    load: () => import('./commands/session/show.ts'),
+  },
+  {
+    id: 'session log',
+    group: 'Audit',
+    usage: '[TICKET]',
+    summary: 'List events, one a line',
+    load: () => import('./commands/session/log.ts'),
+  },
+  {
+    id: 'session verify',
+    group: 'Audit',
+    usage: '[TICKET]',
+    summary: 'Check integrity, completeness, anchoring and policy of sessions',
+    load: () => import('./commands/session/verify.ts'),
+  },
+  {
+    id: 'session rollback',
+    group: 'Audit',
+    usage: 'TICKET --to EVENT',
+    summary: 'Go back to an event; shows the plan first',
+    load: () => import('./commands/session/rollback.ts'),
+  },
+  {
+    id: 'report',
+    group: 'Audit',
+    summary: 'Throughput, times, flow efficiency, rework',
+    load: () => import('./commands/report.ts'),
+  },
+  {
+    id: 'check',
+    group: 'Rules',
+    usage: '[--base REF]',
+    summary: 'Judge the commits of this branch, as continuous integration does',
+    load: () => import('./commands/check.ts'),
+  },
+  { id: 'gate list', group: 'Rules', summary: 'List the gates', load: () => import('./commands/gate/list.ts') },
+  {
+    id: 'gate plan',
+    group: 'Rules',
+    usage: '[GATE]',
+    summary: 'Say which gates would be asked here, and why',
+    load: () => import('./commands/gate/plan.ts'),
+  },
+  {
+    id: 'gate run',
+    group: 'Rules',
+    usage: '[GATE]',
+    summary: 'Ask gates about HEAD, in a clean checkout',
+    load: () => import('./commands/gate/run.ts'),
+  },
+  { id: 'mode list', group: 'Rules', summary: 'List the nine modes', load: () => import('./commands/mode/list.ts') },
+  { id: 'mode show', group: 'Rules', usage: 'MODE', summary: 'Show one mode', load: () => import('./commands/mode/show.ts') },
+  { id: 'pipeline list', group: 'Rules', summary: 'List the pipelines', load: () => import('./commands/pipeline/list.ts') },
+  {
+    id: 'pipeline show',
+    group: 'Rules',
+    usage: 'NAME',
+    summary: "Show a pipeline's phases",
+    load: () => import('./commands/pipeline/show.ts'),
+  },
+  {
+    id: 'new',
+    group: 'Rules',
+    usage: 'KIND NAME',
+    summary: 'Write a gate, runtime, mode or pipeline to start from',
+    load: () => import('./commands/new.ts'),
+  },
+  {
+    id: 'config show',
+    group: 'Upkeep',
+    usage: '[PATH]',
+    summary: 'Print the configuration that is read here',
+    load: () => import('./commands/config/show.ts'),
+  },
+  {
+    id: 'config why',
+    group: 'Upkeep',
+    usage: 'PATH',
+    summary: 'Say what a key means, what it is, and where that comes from',
+    load: () => import('./commands/config/why.ts'),
+  },
+  {
+    id: 'config set',
+    group: 'Upkeep',
+    usage: 'PATH VALUE',
+    summary: 'Change one key; comments stay',
+    load: () => import('./commands/config/set.ts'),
+  },
+  {
+    id: 'rescue list',
+    group: 'Upkeep',
+    summary: 'List work that was set aside before a worktree went',
+    load: () => import('./commands/rescue/list.ts'),
+  },
+  {
+    id: 'rescue restore',
+    group: 'Upkeep',
+    usage: 'REF',
+    summary: 'Bring set-aside work back into a new folder',
+    load: () => import('./commands/rescue/restore.ts'),
+  },
+  {
+    id: 'gc',
+    group: 'Upkeep',
+    summary: 'Tidy what nobody needs any more; never anybody’s work',
+    load: () => import('./commands/gc.ts'),
+  },
+  {
+    id: 'completion',
+    group: 'Upkeep',
+    usage: 'SHELL',
+    summary: 'Print completion for bash, zsh or fish',
+    load: () => import('./commands/completion.ts'),
+  },
+]
+
+/** What the words at the start of a command line name. */
+export type Lookup =
+  | { found: 'command'; entry: CommandEntry; rest: readonly string[] }
+  | { found: 'topic'; topic: string; entries: readonly CommandEntry[] }
+  | { found: 'nothing'; typed: string; near: string | undefined }
+
+/** Returns the command with the most words that the command line begins with, or the nearest there is. */
+export function lookUp(argv: readonly string[], table: readonly CommandEntry[] = COMMANDS): Lookup {
+  const matches = (entry: CommandEntry) => entry.id.split(' ').every((word, index) => argv[index] === word)
+  const entry = table.filter(matches).sort((a, b) => b.id.length - a.id.length)[0]
+  if (entry) return { found: 'command', entry, rest: argv.slice(entry.id.split(' ').length) }
+  const [topic = '', second] = argv
+  const entries = table.filter(({ id }) => id.startsWith(`${topic} `))
+  if (entries.length > 0 && (second === undefined || second.startsWith('-'))) return { found: 'topic', topic, entries }
+  const ids = table.map(({ id }) => id)
+  const typed = second !== undefined && !second.startsWith('-') ? `${topic} ${second}` : topic
+  const near =
+    entries.length > 0
+      ? nearest(
+          typed,
+          entries.map(({ id }) => id),
+        )
+      : (nearest(typed, ids) ?? nearest(topic, [...new Set(ids.map((id) => id.split(' ')[0] as string))]))
+  return { found: 'nothing', typed: entries.length > 0 ? typed : topic, near }
+}
