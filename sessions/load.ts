@@ -34,12 +34,17 @@ const MAX_FILE = 64 * 1024 * 1024
  * @param reader of the repository's root, in a working tree or at a revision
  */
 export async function loadSession(reader: FileReader, ticket: string): Promise<TicketSession> {
+  const { segments, findings } = await readSegments(reader, ticket)
+  return assembleSession(ticket, segments, findings)
+}
+
+/** Returns a ticket's session files parsed, in the order of their names, and findings about those that cannot be. */
+export async function readSegments(reader: FileReader, ticket: string): Promise<{ segments: Segment[]; findings: Finding[] }> {
   const folder = ticketFolder(ticket)
   const names = (await reader.list(folder)).filter((name) => segmentOfFile(name) !== undefined)
   const findings: Finding[] = []
   const read = await Promise.all(names.map((name) => readSegment(reader, `${folder}/${name}`, findings)))
-  const segments = read.filter((segment) => segment !== undefined)
-  return assembleSession(ticket, segments, findings)
+  return { segments: read.filter((segment) => segment !== undefined), findings }
 }
 
 /** Returns the session that parsed segments make. `findings` are what was found before and come first. */
