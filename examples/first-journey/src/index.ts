@@ -1,0 +1,6 @@
+export { expressExtra } from './compare.ts'
+export { type Cents, formatCents, formatMoney, roundHalfEven } from './money.ts'
+export { type Parcel, type Quote, quote } from './quote.ts'
+export { type Band, bandOf, RATES, type Service } from './rates.ts'
+export { receipt } from './receipt.ts'
+export { ZONES, type Zone, zoneOf } from './zones.ts'
