@@ -126,6 +126,8 @@ export const GateResult = z.strictObject({
     .default({}),
   /** The result this one repeats, when it was not run again. */
   reusedFrom: Ulid.optional(),
+  /** ISO 8601, UTC; until when a waived result counts. */
+  expires: z.string().optional(),
   at: z.string(),
 })
 export type GateResult = z.infer<typeof GateResult>

@@ -1,0 +1,69 @@
+import type { Finding } from '../../core/contracts/gate.ts'
+import { ticketFolder } from '../../core/contracts/names.ts'
+import { parseChecklist } from '../../modes/index.ts'
+import { ValuetrainError } from '../../core/errors.ts'
+import { holds } from '../decide.ts'
+import { type Answer, byFindings, notApplicable } from '../gate.ts'
+import { standingsOf } from '../judge.ts'
+import { requiredGates, resolveGates } from '../required.ts'
+import { builtin } from './builtin.ts'
+import type { GateResult } from '../../core/contracts/gate.ts'
+import type { View } from '../view.ts'
+
+/**
+ * Inside a phase an item is done when the gates that show it hold for the present work, whatever its tick says. Where no
+ * phase is at hand, on a pull request, the checklists that the range brings have to be ticked.
+ */
+export const requiredItems = builtin(
+  {
+    id: 'required-items',
+    title: 'No required item is open',
+    why: 'a phase is done when all that it asks is done',
+    subject: 'session',
+  },
+  {
+    async judge(view, _options, results) {
+      const { pipeline, phase, ticket } = view.context
+      if (pipeline !== undefined && phase !== undefined) return ofPhase(view, pipeline, phase, results)
+      const tickets = await view.tickets()
+      if (tickets.length === 0 && ticket === undefined) return notApplicable('the change belongs to no ticket')
+      return ofChecklists(view, tickets)
+    },
+  },
+)
+
+async function ofPhase(view: View, pipeline: string, phase: string, results: readonly GateResult[]): Promise<Answer> {
+  const { config, method, gates = resolveGates({ config }) } = view.context
+  const { items } = requiredGates({ gates, config, method, pipeline, phase })
+  const bound = items.filter(({ item }) => item.required)
+  const standings = await standingsOf([...new Set(bound.flatMap(({ gates }) => gates))], results, view)
+  const findings = bound.flatMap(({ item, gates: shownBy }): Finding[] => {
+    if (shownBy.length === 0) {
+      const message = `item "${item.id}" stands for a command that the configuration does not name`
+      return [{ rule: 'item-unnamed', severity: 'warning', message }]
+    }
+    const open = shownBy.filter((gate) => gate !== 'required-items' && !holds(standings.get(gate) ?? 'missing'))
+    if (open.length === 0) return []
+    const told = open.map((gate) => `${gate} is ${standings.get(gate) ?? 'missing'}`).join(', ')
+    return [{ rule: 'item-open', severity: 'error', message: `item "${item.id}" is open: ${told}` }]
+  })
+  return byFindings(findings, `${bound.length} required ${bound.length === 1 ? 'item is' : 'items are'} done`)
+}
+
+async function ofChecklists(view: View, tickets: readonly string[]): Promise<Answer> {
+  const findings: Finding[] = []
+  for (const ticket of tickets) {
+    const path = `${ticketFolder(ticket)}/checklist.md`
+    const text = await view.head.read(path)
+    if (text === undefined) continue
+    try {
+      for (const { id, required, ticked } of parseChecklist(text, path)) {
+        if (required && !ticked) findings.push({ rule: 'item-open', severity: 'error', message: `${ticket}: item "${id}" is open`, path })
+      }
+    } catch (error) {
+      if (!(error instanceof ValuetrainError)) throw error
+      findings.push({ rule: 'checklist-unreadable', severity: 'error', message: error.message, path })
+    }
+  }
+  return byFindings(findings, 'every required item is ticked')
+}

@@ -1,0 +1,224 @@
+import type { Config } from '../core/config.ts'
+import type { RequiredGate } from '../core/contracts/event.ts'
+import { GateSpec, type GateSpecInput } from '../core/contracts/gate.ts'
+import type { Evidence, Item, Method, ModeSpec, PhaseSpec } from '../core/contracts/method.ts'
+import type { ModeId } from '../core/contracts/names.ts'
+import { didYouMean, ValuetrainError } from '../core/errors.ts'
+import { BUILTINS, GUARD_RAILS } from './builtin/list.ts'
+import { COMMAND_NAMES, commandGates } from './builtin/commands.ts'
+import { specDigest } from './spec.ts'
+
+/** An item of a phase and the gates that show it to be true. */
+export interface BoundItem {
+  item: Item
+  /** All of them have to hold; empty when the item stands for commands that the configuration does not name. */
+  gates: string[]
+}
+
+export interface Asked {
+  /** Specifications of every required gate, in the order of `required`. */
+  specs: GateSpec[]
+  required: RequiredGate[]
+  items: BoundItem[]
+}
+
+/**
+ * Returns every gate there is for a configuration, by id: the built-in ones, one for each configured command,
+ * the repository's own and those of extensions.
+ *
+ * @throws VT_GATE_TWICE when two have one id
+ */
+export function resolveGates({
+  config,
+  extensionGates = [],
+}: {
+  config: Config
+  method?: Method
+  extensionGates?: readonly GateSpec[]
+}): ReadonlyMap<string, GateSpec> {
+  const gates = new Map<string, GateSpec>()
+  for (const spec of [...BUILTINS.map(({ spec }) => spec), ...commandGates(config), ...config.gates, ...extensionGates]) {
+    if (gates.has(spec.id) || COMPILED.test(spec.id) || spec.id === COMMANDS || reserved(spec, config)) {
+      throw new ValuetrainError('VT_GATE_TWICE', `the gate id "${spec.id}" is taken`, {
+        kind: 'config',
+        hint: 'give the gate another id in .valuetrain/config.yaml or in the extension that brings it',
+      })
+    }
+    gates.set(spec.id, spec)
+  }
+  return gates
+}
+
+/**
+ * Returns what a phase asks before it may be left: the guard-rails, the phase's gates (the mode's unless it names its
+ * own), the repository's gates for this mode, and one gate an item.
+ *
+ * @throws VT_PHASE_UNKNOWN, VT_GATE_UNKNOWN with the nearest name
+ */
+export function requiredGates({
+  gates,
+  config,
+  method,
+  pipeline,
+  phase,
+}: {
+  gates: ReadonlyMap<string, GateSpec>
+  config: Config
+  method: Method
+  pipeline: string
+  phase: string
+}): Asked {
+  const { spec: position, mode } = findPhase(method, pipeline, phase)
+  const asked = new Map<string, { spec: GateSpec; severity: 'block' | 'warn'; item?: string }>()
+  const ask = (id: string, where: string, more: { severity?: 'block' | 'warn'; item?: string } = {}): string[] => {
+    const specs = id === COMMANDS ? commandGates(config) : isUnnamedCommand(id, config) ? [] : [gateNamed(gates, id, where)]
+    for (const spec of specs) {
+      const before = asked.get(spec.id)
+      const severity = before?.severity === 'block' ? 'block' : (more.severity ?? spec.severity)
+      const item = before?.item ?? more.item
+      asked.set(spec.id, { spec, severity, ...(item === undefined ? {} : { item }) })
+    }
+    return specs.map(({ id }) => id)
+  }
+  const listed = position.gates ?? mode.gates
+  for (const id of listed) ask(id, `phase "${phase}" of pipeline "${pipeline}"`)
+  const own = [...gates.values()].filter((spec) => !isBuiltin(spec.id) && appliesTo(spec, mode.id))
+  for (const spec of own) ask(spec.id, 'the configuration')
+  const items = itemsOf(mode, position).map((item): BoundItem => {
+    const severity = item.required ? 'block' : 'warn'
+    if (item.evidence.kind === 'gate') {
+      // An optional item never lowers a gate that is asked anyway; a required one never raises a gate that only warns.
+      const bound = gates.get(item.evidence.gate)?.severity === 'warn' ? 'warn' : severity
+      return { item, gates: ask(item.evidence.gate, `item "${item.id}" of mode ${mode.id}`, { severity: bound, item: item.id }) }
+    }
+    if (item.evidence.kind === 'command' && item.evidence.command !== undefined && item.evidence.argv === undefined) {
+      return { item, gates: ask(item.evidence.command, `item "${item.id}" of mode ${mode.id}`, { severity, item: item.id }) }
+    }
+    const spec = compileItem(item, mode.id)
+    asked.set(spec.id, { spec, severity, item: item.id })
+    return { item, gates: [spec.id] }
+  })
+  for (const id of GUARD_RAILS) ask(id, 'the guard-rails')
+  const all = [...asked.values()]
+  return {
+    specs: all.map(({ spec }) => spec),
+    required: all.map(({ spec, severity, item }) => ({
+      gate: spec.id,
+      spec: specDigest(spec),
+      severity,
+      ...(item === undefined ? {} : { item }),
+      human: spec.kind.type === 'human',
+    })),
+    items,
+  }
+}
+
+/** Returns the commands a configuration leaves out, so that a report says so instead of passing in silence. */
+export function unnamedCommands(config: Config): string[] {
+  return COMMAND_NAMES.filter((name) => config.commands[name] === undefined)
+}
+
+/** Returns the gate an item of a mode compiles to, `item-<mode>-<id>`. Items bound to a gate or a named command have none. */
+export function compileItem(item: Item, mode: ModeId): GateSpec {
+  const { kind, subject } = kindOf(item.evidence)
+  const input: GateSpecInput = {
+    id: `item-${mode}-${item.id}`,
+    title: item.text,
+    why: `an item of ${mode} is done when its evidence says so, not when it is ticked`,
+    modes: [mode],
+    kind,
+    subject,
+    severity: item.required ? 'block' : 'warn',
+  }
+  return GateSpec.parse(input)
+}
+
+/** Name that stands for all configured commands where gates are listed. */
+const COMMANDS = 'commands'
+const COMPILED = /^item-/
+
+type Compiled = { kind: GateSpecInput['kind']; subject: GateSpecInput['subject'] }
+
+function kindOf(evidence: Exclude<Evidence, { kind: 'gate' }> | Evidence): Compiled {
+  switch (evidence.kind) {
+    case 'file': {
+      const template = evidence.template === undefined ? {} : { template: evidence.template }
+      return { kind: { type: 'artifact', paths: [evidence.path], minContent: evidence.minContent, ...template }, subject: 'ticket' }
+    }
+    case 'command':
+      if (evidence.argv === undefined) throw evidenceWrong('a command item names neither a command nor an argv')
+      return { kind: { type: 'command', argv: evidence.argv }, subject: 'tree' }
+    case 'metric':
+      return { kind: { type: 'metric', file: evidence.file, path: evidence.path, rule: evidence.rule }, subject: 'ticket' }
+    case 'approval':
+      return { kind: { type: 'human', roles: evidence.roles, quorum: evidence.quorum, question: evidence.question }, subject: 'human' }
+    case 'link':
+      return { kind: { type: 'builtin', name: 'link', options: { to: evidence.to } }, subject: 'session' }
+    case 'gate':
+      throw evidenceWrong(`an item bound to the gate "${evidence.gate}" has no gate of its own`)
+  }
+}
+
+function evidenceWrong(message: string): ValuetrainError {
+  return new ValuetrainError('VT_ITEM_EVIDENCE', message, { kind: 'config', hint: 'mend the evidence of the item in its mode file' })
+}
+
+/** The items a phase asks of its mode: those it names, else all that are there. Entry items are asked, too: they must still hold. */
+function itemsOf(mode: ModeSpec, phase: PhaseSpec): Item[] {
+  const all = [...mode.entry, ...mode.checklist, ...mode.exit]
+  if (phase.items === undefined) return all
+  return phase.items.map((id) => {
+    const item = all.find((one) => one.id === id)
+    if (item) return item
+    const near = didYouMean(
+      id,
+      all.map((one) => one.id),
+    )
+    throw new ValuetrainError('VT_ITEM_UNKNOWN', `phase "${phase.name}" asks the item "${id}", which ${mode.id} has not${near}`, {
+      kind: 'config',
+      hint: 'mend the `items` of the phase in its pipeline file',
+    })
+  })
+}
+
+function findPhase(method: Method, pipeline: string, phase: string): { spec: PhaseSpec; mode: ModeSpec } {
+  const phases = method.pipelines.get(pipeline)?.phases ?? []
+  const spec = phases.find(({ name }) => name === phase)
+  const mode = spec && method.modes.get(spec.mode)
+  if (spec && mode) return { spec, mode }
+  const near = didYouMean(
+    phase,
+    phases.map(({ name }) => name),
+  )
+  throw new ValuetrainError('VT_PHASE_UNKNOWN', `pipeline "${pipeline}" has no phase "${phase}"${near}`, {
+    kind: 'config',
+    hint: '`valuetrain mode list` shows modes, `.valuetrain/pipelines` holds the pipelines of this repository',
+  })
+}
+
+function gateNamed(gates: ReadonlyMap<string, GateSpec>, id: string, where: string): GateSpec {
+  const spec = gates.get(id)
+  if (spec) return spec
+  throw new ValuetrainError('VT_GATE_UNKNOWN', `${where} asks the gate "${id}", which does not exist${didYouMean(id, [...gates.keys(), COMMANDS])}`, {
+    kind: 'config',
+    hint: '`valuetrain gate list` shows the gates',
+  })
+}
+
+function appliesTo(spec: GateSpec, mode: ModeId): boolean {
+  // No mode named means every mode: a gate that is forgotten nowhere is safer than one that is asked nowhere.
+  return spec.stages.includes('advance') && (spec.modes.length === 0 || spec.modes.includes(mode))
+}
+
+function isBuiltin(id: string): boolean {
+  return BUILTINS.some(({ spec }) => spec.id === id) || (COMMAND_NAMES as readonly string[]).includes(id)
+}
+
+function isUnnamedCommand(id: string, config: Config): boolean {
+  return (COMMAND_NAMES as readonly string[]).includes(id) && unnamedCommands(config).includes(id)
+}
+
+/** A command's name stays taken where the configuration does not name the command, or naming it later would break the file. */
+function reserved(spec: GateSpec, config: Config): boolean {
+  return isUnnamedCommand(spec.id, config)
+}
