@@ -1,7 +1,12 @@
+import type { Ports } from '../conductor/ports.ts'
+import type { FoundTicket } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
 import type { FileReader, Method } from '../core/contracts/method.ts'
+import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
+import type { LocalForge } from '../forge/local.ts'
 import type { Context } from './context.ts'
+import type { RunDisplay } from './display/run.ts'
 
 /** A repository as it lies in its main working tree, for commands that read or write files there. */
 export interface Here {
@@ -39,8 +44,115 @@ export async function methodHere(context: Context): Promise<Method> {
   return loadMethod(reader, config)
 }
 
+/** Opens the place where issues live, by the working tree's configuration unless the command line names another. */
+export async function openIssues(
+  context: Context,
+  override: 'local' | 'github' | undefined,
+): Promise<Here & { forge: LocalForge }> {
+  const here = await openHere(context)
+  return { ...here, forge: await forgeOf(context, here.repository, here.config, override) }
+}
+
+/**
+ * Joins the parts for the conductor. Everything that judges or runs comes from the committed configuration.
+ *
+ * @throws VT_NO_REPOSITORY, VT_UNBORN, VT_FORGE_UNAVAILABLE
+ */
+export async function openPorts(
+  context: Context,
+  options: { forge: 'local' | 'github' | undefined; display: RunDisplay },
+): Promise<Ports> {
+  const [{ openRepository }, { readerAt }, { committedConfig }, agents] = await Promise.all([
+    import('../core/repository.ts'),
+    import('../core/reader.ts'),
+    import('../conductor/definitions.ts'),
+    import('../agents/index.ts'),
+  ])
+  const repository = await openRepository(context.cwd, context.env)
+  const config = await committedConfig(repository)
+  const script = await agents.loadScript(readerAt(repository.git, 'HEAD'))
+  const { display } = options
+  return {
+    repository,
+    forge: await forgeOf(context, repository, config, options.forge),
+    runtimes: agents.listRuntimes({ env: context.env, script }),
+    clock: context.clock,
+    ids: context.ids,
+    env: context.env,
+    signal: context.signal,
+    select: agents.selectIssues,
+    choose: agents.chooseRuntime,
+    brief: agents.briefOf,
+    onEvent: (ticket, entry) => display.event(ticket, entry),
+    onTurn: (ticket, event) => display.turn(ticket, event),
+    onProgress: (ticket, text) => display.progress(ticket, text),
+  }
+}
+
+async function forgeOf(
+  context: Context,
+  repository: Repository,
+  config: Config,
+  override: 'local' | 'github' | undefined,
+): Promise<LocalForge> {
+  const id = override ?? config.forge
+  if (id !== 'local') {
+    throw new ValuetrainError('VT_FORGE_UNAVAILABLE', `the forge "${id}" is not part of this version`, {
+      kind: override === undefined ? 'config' : 'user',
+      hint: 'use `forge: local`, or --forge local for this once',
+    })
+  }
+  const { localForge } = await import('../forge/local.ts')
+  return localForge({ repository, config, clock: context.clock, ids: context.ids })
+}
+
 async function nothingWithoutRepository(error: unknown): Promise<{ reader: FileReader; config: Config }> {
   if ((error as { code?: unknown }).code !== 'VT_NO_REPOSITORY') throw error
   const { defaultConfig } = await import('../core/config.ts')
   return { reader: { source: 'nothing', read: async () => undefined, list: async () => [] }, config: defaultConfig() }
+}
+
+/** Opens what looking at tickets needs: the repository, and no agent, forge or display. */
+export async function openSurvey(context: Context): Promise<{ repository: Repository }> {
+  const { openRepository } = await import('../core/repository.ts')
+  return { repository: await openRepository(context.cwd, context.env) }
+}
+
+/** Returns the tickets a word names: a ticket's own, or all of an issue's; every ticket when there is no word. */
+export async function ticketsNamed(
+  context: Context,
+  word: string | undefined,
+): Promise<{ repository: Repository; tickets: FoundTicket[] }> {
+  const [{ committedConfig }, { findTickets }, { repository }] = await Promise.all([
+    import('../conductor/definitions.ts'),
+    import('../conductor/sources.ts'),
+    openSurvey(context),
+  ])
+  const all = await findTickets(repository, await committedConfig(repository))
+  if (word === undefined) return { repository, tickets: all }
+  const tickets = all.filter(
+    ({ ticket, issue }) => ticket === word || (/^#?\d+$/.test(word) && issue === Number(word.replace('#', ''))),
+  )
+  if (tickets.length > 0) return { repository, tickets }
+  throw new ValuetrainError(
+    'VT_TICKET_UNKNOWN',
+    `there is no ticket "${word.slice(0, 80)}"${didYouMean(
+      word,
+      all.map(({ ticket }) => ticket),
+    )}`,
+    {
+      hint: all.length === 0 ? 'start one with `valuetrain run N`' : '`valuetrain status --all` lists the tickets',
+    },
+  )
+}
+
+/** Returns the name git would commit with: who an operator's act is by. */
+export async function operatorName(repository: Repository): Promise<string> {
+  const { stdout, code } = await repository.git.run(['var', 'GIT_AUTHOR_IDENT'], { okExit: [0, 1, 128] })
+  const name = code === 0 ? /^(.*?) <[^>]*> \d+ /.exec(stdout)?.[1] : undefined
+  if (name) return name
+  throw new ValuetrainError('VT_NO_IDENTITY', 'git knows no name to record this act with', {
+    kind: 'environment',
+    hint: 'run `git config user.name "Your Name"` and `git config user.email you@example.com`',
+  })
 }
