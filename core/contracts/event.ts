@@ -58,7 +58,13 @@ const subject = ObjectId
 export const EVENT_DATA = {
   TICKET_OPENED: {
     ticket: TicketId,
-    issue: z.strictObject({ number: IssueNumber, title: z.string(), digest: Digest, labels: z.array(z.string()) }),
+    issue: z.strictObject({
+      number: IssueNumber,
+      title: z.string(),
+      body: z.string(),
+      digest: Digest,
+      labels: z.array(z.string()),
+    }),
     pipeline: Slug,
     stretch: z.array(Slug).min(1),
     base: ObjectId,
@@ -83,6 +89,8 @@ export const EVENT_DATA = {
     required: z.array(RequiredGate),
     /** Whether a role works in this phase, or the conductor only judges and renders. */
     works: z.boolean(),
+    /** Whether the phase opens child tickets and waits for them. */
+    children: z.boolean().default(false),
   },
   BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
   TURN_STARTED: { turn: Ulid, phase: Slug, attempt, runtime: z.string(), from: ObjectId },
@@ -140,6 +148,7 @@ export const EVENT_DATA = {
   CHILD_INTENDED: { key: z.string(), title: z.string() },
   CHILD_OPENED: { key: z.string(), issue: IssueNumber },
   CHILD_DONE: { issue: IssueNumber, ticket: TicketId },
+  CHILDREN_SETTLED: { issues: z.array(IssueNumber) },
   RESCUED: { ref: z.string(), why: z.string(), files: z.int(), ignored: z.array(z.string()) },
   ROLLED_BACK: {
     /** The entry whose state is restored. */
@@ -161,7 +170,8 @@ export const EVENT_DATA = {
       z.strictObject({ gate: Slug, verdict: z.enum(['pass', 'fail', 'inconclusive', 'not-applicable', 'waived']), key: Digest }),
     ),
   },
-  REOPENED: { reason: z.string(), findings: z.array(Finding).default([]) },
+  /** `delivery` judges the merge result again, `work` begins the stretch again. */
+  REOPENED: { reason: z.string(), to: z.enum(['delivery', 'work']).default('work'), findings: z.array(Finding).default([]) },
 } as const
 
 export type EventType = keyof typeof EVENT_DATA

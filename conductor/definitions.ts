@@ -1,0 +1,96 @@
+import { digestOf } from '../core/canonical.ts'
+import { type Config, readConfig } from '../core/config.ts'
+import type { GateSpec } from '../core/contracts/gate.ts'
+import type { Method, PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
+import { didYouMean, ValuetrainError } from '../core/errors.ts'
+import { type LoadedExtensions, loadExtensions } from '../core/extensions.ts'
+import { readerAt } from '../core/reader.ts'
+import type { Repository } from '../core/repository.ts'
+import { resolveCommit } from '../core/tree.ts'
+import { openDisposable, worktreeRoot } from '../core/worktree.ts'
+import { requiredGates, resolveGates } from '../gates/index.ts'
+import { loadMethod, phaseOf, stretches } from '../modes/index.ts'
+
+/** Everything that judges, as one commit has it. */
+export interface Definitions {
+  commit: string
+  config: Config
+  /** Whether that commit has a configuration; without one the built-in defaults judge. */
+  found: boolean
+  method: Method
+  gates: ReadonlyMap<string, GateSpec>
+  extensions: LoadedExtensions
+  /** Digest over configuration, pipelines, modes, roles and gates. */
+  digest: string
+}
+
+/** Returns configuration, method and gates of one commit; nothing of the working tree is read. */
+export async function loadDefinitions(repository: Repository, commit: string): Promise<Definitions> {
+  const reader = readerAt(repository.git, commit)
+  const { config, found } = await readConfig(reader)
+  const method = await loadMethod(reader, config)
+  const extensions = await loadCommittedExtensions(repository, config, commit)
+  const gates = resolveGates({ config, method, extensionGates: extensions.gates })
+  const digest = digestOf({
+    config,
+    modes: [...method.modes.values()],
+    roles: [...method.roles.values()],
+    pipelines: [...method.pipelines.values()],
+    gates: [...gates.values()],
+  })
+  return { commit, config, found, method, gates, extensions, digest }
+}
+
+/**
+ * Returns the configuration that is committed at HEAD: it names the default branch and the remote, and so tells where
+ * the base is that everything else is read from.
+ *
+ * @throws VT_UNBORN when nothing has been committed yet
+ */
+export async function committedConfig(repository: Repository): Promise<Config> {
+  const head = await resolveCommit(repository.git, 'HEAD')
+  if (head !== undefined) return (await readConfig(readerAt(repository.git, head))).config
+  throw new ValuetrainError('VT_UNBORN', 'this repository has no commit yet', {
+    kind: 'environment',
+    hint: 'commit something first; work starts from a commit',
+  })
+}
+
+/** Extension modules run from a checkout of the commit, so that an uncommitted edit is never loaded. */
+async function loadCommittedExtensions(repository: Repository, config: Config, commit: string): Promise<LoadedExtensions> {
+  const { gates, runtimes } = config.extensions
+  if (gates.length + runtimes.length === 0) return { gates: [], runtimes: [] }
+  const checkout = await openDisposable(repository, { root: worktreeRoot(repository, config), commit })
+  try {
+    return await loadExtensions(checkout.dir, config)
+  } finally {
+    await checkout.close()
+  }
+}
+
+/** Returns a pipeline by name. @throws VT_PIPELINE_UNKNOWN with the nearest name */
+export function pipelineNamed(definitions: Definitions, name: string): PipelineSpec {
+  const pipeline = definitions.method.pipelines.get(name)
+  if (pipeline) return pipeline
+  const known = [...definitions.method.pipelines.keys()]
+  throw new ValuetrainError('VT_PIPELINE_UNKNOWN', `there is no pipeline "${name}"${didYouMean(name, known)}`, {
+    kind: 'config',
+    hint: `known pipelines: ${known.join(', ')}`,
+  })
+}
+
+/** Returns the phases of the stretch a phase begins. */
+export function stretchFrom(pipeline: PipelineSpec, first: string): PhaseSpec[] {
+  const stretch = stretches(pipeline).find((phases) => phases[0]?.name === first)
+  if (stretch) return stretch
+  throw new ValuetrainError('VT_PHASE_UNKNOWN', `no stretch of pipeline "${pipeline.id}" begins with phase "${first}"`, {
+    kind: 'config',
+    hint: 'the pipeline file changed under a running ticket; restore the phase or abort the ticket',
+  })
+}
+
+/** Returns what one phase asks: the gates to judge and their marks for the log. */
+export function phaseGates(definitions: Definitions, pipeline: PipelineSpec, name: string): ReturnType<typeof requiredGates> {
+  const phase = phaseOf(pipeline, name)
+  return requiredGates({ gates: definitions.gates, config: definitions.config, method: definitions.method, pipeline, phase })
+}

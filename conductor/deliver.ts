@@ -1,0 +1,163 @@
+import { join } from 'node:path'
+import { digestOf } from '../core/canonical.ts'
+import type { Config } from '../core/config.ts'
+import type { RequiredGate } from '../core/contracts/event.ts'
+import type { GateSpec } from '../core/contracts/gate.ts'
+import { branchOf } from '../core/contracts/names.ts'
+import { withLock } from '../core/lock.ts'
+import { defaultBase } from '../core/repository.ts'
+import { commitTree, isAncestor, mergeTree, resolveCommit, subjectTree } from '../core/tree.ts'
+import { closeWorktree, listWorktrees } from '../core/worktree.ts'
+import { decide } from '../gates/index.ts'
+import { ask } from './check-in.ts'
+import { type Definitions, loadDefinitions, phaseGates, pipelineNamed } from './definitions.ts'
+import type { Job, Step } from './job.ts'
+import { judgeOn } from './judge.ts'
+import type { Ports } from './ports.ts'
+import { commitRecord, withTrailers } from './record.ts'
+import type { TicketState } from './state.ts'
+import { strike } from './work.ts'
+
+/**
+ * Judges what the default branch would become: the merge of the branch into it as it is now, under the gates that it
+ * has now. When they say yes, DELIVERED is written, the last entry the branch carries.
+ */
+export async function deliver(job: Job): Promise<Step> {
+  const asked = await ask(job, 'before-push', 'The change is ready to be delivered', 'continue')
+  if (asked) return asked
+  const { desk, definitions } = job
+  const { repository } = desk.ports
+  const base = await defaultBase(repository, definitions.config)
+  await commitRecord(desk, 'Record the work')
+  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const merged = await mergeTree(desk.git, base.commit, head)
+  if ('conflicts' in merged) {
+    const { phase, attempt } = desk.state.control
+    const reasons = [
+      `the branch conflicts with ${definitions.config.branch} in ${merged.conflicts.join(', ')}`,
+      `merge ${definitions.config.branch} into ${desk.state.branch} in its worktree, commit, and resume`,
+    ]
+    await desk.record('DECIDED', { phase: phase as string, attempt, outcome: 'block', code: 'merge-conflict', reasons })
+    await commitRecord(desk, 'Record the conflict')
+    return 'go-on'
+  }
+  const candidate = await commitTree(desk.git, {
+    tree: merged.tree,
+    parents: [base.commit, head],
+    message: mergeMessage(desk.state, `${desk.segment}:${desk.head}`, 'judging'),
+  })
+  const present = base.commit === definitions.commit ? definitions : await loadDefinitions(repository, base.commit)
+  const asks = stretchGates(present, job)
+  const results = await judgeOn(job, present, asks.specs, { stage: 'pull-request', base: base.commit, head: candidate })
+  const merge = await subjectTree(desk.git, candidate)
+  const now = new Date(desk.ports.clock.now()).toISOString()
+  const decision = decide('deliver', asks.required, results, now, merge)
+  if (!decision.allow) {
+    await desk.record('DECIDED', strike(job, 'merge-result-failed', decision.reasons))
+    await commitRecord(desk, 'Record the decision on the merge result')
+    return 'go-on'
+  }
+  await desk.record('DELIVERED', {
+    base: base.commit,
+    head,
+    merge,
+    verdicts: results.map(({ gate, verdict, key }) => ({ gate, verdict, key })),
+  })
+  return { stop: 'delivered', reason: 'the change is delivered' }
+}
+
+/** Every gate of the stretch's phases once, without those that people answer: their answers stand in the log. */
+function stretchGates(definitions: Definitions, job: Job): { specs: GateSpec[]; required: RequiredGate[] } {
+  const pipeline = pipelineNamed(definitions, job.pipeline.id)
+  const specs = new Map<string, GateSpec>()
+  const required = new Map<string, RequiredGate>()
+  for (const phase of job.desk.state.control.stretch) {
+    const asked = phaseGates(definitions, pipeline, phase)
+    for (const spec of asked.specs) if (spec.kind.type !== 'human') specs.set(spec.id, spec)
+    for (const gate of asked.required) if (!gate.human) required.set(gate.gate, gate)
+  }
+  return { specs: [...specs.values()], required: [...required.values()] }
+}
+
+/** Merging a ticket came to this; `stale`: what was judged is no longer what a merge would give. */
+export type Merging =
+  | { outcome: 'merged'; commit: string }
+  | { outcome: 'waiting'; reason: string }
+  | { outcome: 'stale'; reason: string }
+
+/** Merges a delivered ticket if the default branch is still where the merge result was judged. */
+export async function mergeDelivered(ports: Ports, state: TicketState, config: Config, session: string): Promise<Merging> {
+  const { repository, forge } = ports
+  const { git } = repository
+  const { delivered } = state.ledger
+  const head = await resolveCommit(git, `refs/heads/${state.branch}`)
+  const base = (await defaultBase(repository, config)).commit
+  if (delivered === undefined || head === undefined) return { outcome: 'stale', reason: 'the branch is gone' }
+  if (await isAncestor(git, head, base)) return { outcome: 'merged', commit: base }
+  const merged = await mergeTree(git, base, head)
+  if ('conflicts' in merged) return { outcome: 'stale', reason: `conflicts in ${merged.conflicts.join(', ')}` }
+  if (base !== delivered.base || (await subjectTree(git, merged.tree)) !== delivered.merge) {
+    return { outcome: 'stale', reason: `${config.branch} has moved since the change was judged` }
+  }
+  const verdict = `pass ${digestOf(delivered.verdicts).slice(0, 16)}`
+  const merge = await commitTree(git, {
+    tree: merged.tree,
+    parents: [base, head],
+    message: mergeMessage(state, session, verdict),
+  })
+  const change = await forge.openChange({
+    ticket: state.ticket,
+    issue: state.ledger.opened?.issue.number ?? 0,
+    title: titleOf(state),
+    body: '',
+    head: state.branch,
+    base: config.branch,
+    draft: false,
+  })
+  for (const result of delivered.verdicts) await forge.reportGate(change.headCommit, result.gate, result.verdict, '')
+  const done = await forge.merge({ ticket: state.ticket, into: config.branch, base, head, merge })
+  if (done.outcome === 'merged') return done
+  if (done.outcome === 'moved') return { outcome: 'stale', reason: `${config.branch} has moved to ${done.base.slice(0, 10)}` }
+  const paths = done.paths.length > 0 ? `: ${done.paths.join(', ')}` : ''
+  return { outcome: 'waiting', reason: `${done.reason}${paths}` }
+}
+
+/** Takes down what a merged ticket no longer needs: its worktree, leftovers rescued first, and its branch. */
+export async function takeDown(ports: Ports, ticket: string, config: Config): Promise<{ rescue: string | undefined }> {
+  const { repository, ids } = ports
+  const branch = branchOf(ticket)
+  const worktree = (await listWorktrees(repository)).find((candidate) => candidate.branch === branch)
+  let rescue: string | undefined
+  if (worktree) {
+    const closed = await closeWorktree(
+      repository,
+      { ...worktree, branch },
+      { ticket, id: ids.ulid(), keep: config.workspace.keep },
+    )
+    rescue = closed.rescue?.ref
+  }
+  const head = await resolveCommit(repository.git, `refs/heads/${branch}`)
+  const base = (await defaultBase(repository, config)).commit
+  if (head !== undefined && (await isAncestor(repository.git, head, base))) {
+    await repository.git.run(['update-ref', '-d', `refs/heads/${branch}`, head])
+  }
+  return { rescue }
+}
+
+/** Runs `work` while no other process of this clone judges or makes a merge. */
+export function inMergeTurn<T>(ports: Ports, work: () => Promise<T>): Promise<T> {
+  return withLock(join(ports.repository.stateDir, 'merge.lock'), work, { clock: ports.clock, waitMs: 3_600_000 })
+}
+
+function titleOf(state: TicketState): string {
+  return (state.ledger.opened?.issue.title ?? state.ticket).replace(/\s+/g, ' ').trim()
+}
+
+function mergeMessage(state: TicketState, session: string, verdict: string): string {
+  const number = state.ledger.opened?.issue.number
+  return withTrailers(`Merge ${state.ticket}: ${titleOf(state)}`.slice(0, 68).concat(` (#${number})`), {
+    'Valuetrain-Ticket': state.ticket,
+    'Valuetrain-Session': session,
+    'Valuetrain-Verdict': verdict,
+  })
+}

@@ -1,0 +1,152 @@
+import { ValuetrainError } from '../core/errors.ts'
+import { committedConfig } from './definitions.ts'
+import type { Ports } from './ports.ts'
+import { type RunOutcome, runIssue } from './run.ts'
+import { findTickets, isIssueDone } from './sources.ts'
+import type { TicketState } from './state.ts'
+
+export interface DriveOptions {
+  /** End after this many issues. */
+  max?: number
+  /** Issues worked at the same time; the configuration's number unless told. */
+  parallel?: number
+  /** Work what is ready and end; without it and without `max` it stays and watches. */
+  once?: boolean
+  merge?: 'auto' | 'person'
+}
+
+export interface Drive {
+  outcome: RunOutcome['outcome']
+  issues: RunOutcome[]
+  /** Why issues were passed over, at the last look at the queue. */
+  passed: { number: number; why: string }[]
+  /** Set when it stopped itself. */
+  paused: string | undefined
+}
+
+/**
+ * Auto-Pilot: takes ready issues in the order of selection and works them, several at a time when told. It holds no
+ * queue of its own; what is ready is asked of forge and log anew each time.
+ */
+export async function drive(ports: Ports, options: DriveOptions): Promise<Drive> {
+  const config = await committedConfig(ports.repository)
+  const parallel = options.parallel ?? config.drive.parallel
+  const running = new Map<number, Promise<void>>()
+  const seen = new Map<number, RunOutcome>()
+  const order: number[] = []
+  /** Issues whose claim another process holds, found by trying. */
+  const elsewhere = new Set<number>()
+  let failures = 0
+  let paused: string | undefined
+  let passed: Drive['passed'] = []
+  const begin = (issue: number) => {
+    order.push(issue)
+    const work = runOne(ports, issue, options).then((outcome) => {
+      running.delete(issue)
+      if (outcome === undefined) {
+        elsewhere.add(issue)
+        order.splice(order.indexOf(issue), 1)
+        return
+      }
+      seen.set(issue, outcome)
+      failures =
+        outcome.outcome === 'blocked' || outcome.outcome === 'aborted' ? failures + 1 : outcome.outcome === 'done' ? 0 : failures
+      if (failures >= config.drive.pauseAfterFailures) paused = `${failures} issues in a row have failed`
+    })
+    running.set(issue, work)
+  }
+  for (;;) {
+    const mayBegin = () =>
+      !ports.signal.aborted &&
+      paused === undefined &&
+      running.size < parallel &&
+      (options.max === undefined || order.length < options.max)
+    if (mayBegin()) {
+      const queue = await readyIssues(ports, new Set([...running.keys(), ...elsewhere]), seen)
+      passed = queue.passed
+      for (const issue of queue.ready) if (mayBegin()) begin(issue)
+    }
+    if (running.size > 0) {
+      await Promise.race(running.values())
+      continue
+    }
+    const isOver =
+      options.once || ports.signal.aborted || paused !== undefined || (options.max !== undefined && order.length >= options.max)
+    if (isOver) break
+    await ports.clock.sleep(config.drive.pollMs, ports.signal).catch(() => {})
+    // A look at the queue after a pause is a new look: waiting tickets may have become ready.
+    elsewhere.clear()
+    for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
+  }
+  const issues = [...seen.values()].sort((a, b) => order.indexOf(a.issue) - order.indexOf(b.issue))
+  return { outcome: overall(issues), issues, passed, paused }
+}
+
+/**
+ * Returns the issues that can be worked now: tickets under way that nobody works first, then the queue in the order of
+ * selection; and why the others are passed over.
+ */
+export async function readyIssues(
+  ports: Ports,
+  running: ReadonlySet<number>,
+  seen: ReadonlyMap<number, RunOutcome>,
+): Promise<{ ready: number[]; passed: { number: number; why: string }[] }> {
+  const { repository, forge } = ports
+  const config = await committedConfig(repository)
+  const tickets = await findTickets(repository, config)
+  const stopped = new Map<number, string>()
+  const done = new Set<number>()
+  for (const { issue, state } of tickets) {
+    const why = whyStopped(state)
+    if (why !== undefined) stopped.set(issue, why)
+  }
+  const issues = await forge.listIssues()
+  for (const { number } of issues) if (!stopped.has(number) && (await isIssueDone(ports, number)) !== undefined) done.add(number)
+  const claimed = new Set([...running, ...done, ...stopped.keys()])
+  const open = issues.map((issue) => (done.has(issue.number) ? { ...issue, state: 'closed' as const } : issue))
+  const { ready, passed } = ports.select(open, { labels: config.labels, claimed })
+  const reasons = passed.map(({ number, why }) => ({ number, why: done.has(number) ? 'done' : (stopped.get(number) ?? why) }))
+  const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), tickets, number))
+  return { ready: numbers, passed: reasons }
+}
+
+/** Within one look an issue that has just stopped is not taken again, unless its children have got it going. */
+function isSettled(
+  outcome: RunOutcome | undefined,
+  tickets: readonly { issue: number; state: TicketState }[],
+  issue: number,
+): boolean {
+  if (outcome === undefined) return false
+  if (outcome.outcome !== 'waiting') return true
+  const waiting = tickets.find((found) => found.issue === issue && found.state.status === 'waiting')?.state
+  if (waiting?.ledger.waiting?.reason !== 'children') return true
+  const ended = new Set(tickets.filter(({ state }) => state.status === 'done').map((found) => found.issue))
+  return !waiting.ledger.children.every((child) => child.done || (child.issue !== undefined && ended.has(child.issue)))
+}
+
+function whyStopped(state: TicketState): string | undefined {
+  if (state.status === 'blocked') return `blocked: ${state.ledger.stopped ?? ''}`
+  if (state.status === 'aborted') return `aborted: ${state.ledger.stopped ?? ''}`
+  if (state.status === 'paused') return `paused: ${state.ledger.stopped ?? ''}`
+  return undefined
+}
+
+/** Works one issue; undefined when another process holds it. One issue's trouble never stops the others. */
+async function runOne(ports: Ports, issue: number, options: DriveOptions): Promise<RunOutcome | undefined> {
+  try {
+    return await runIssue(ports, { issue, unattended: true, ...(options.merge ? { merge: options.merge } : {}) })
+  } catch (error) {
+    if (!(error instanceof ValuetrainError) || error.kind === 'internal') throw error
+    if (error.code === 'VT_LEASE_HELD') return undefined
+    ports.onProgress(`${issue}`, `${error.message}${error.hint ? ` (${error.hint})` : ''}`)
+    return { outcome: 'waiting', issue, reasons: [error.message] }
+  }
+}
+
+function overall(issues: readonly RunOutcome[]): RunOutcome['outcome'] {
+  if (issues.length === 0) return 'empty'
+  for (const outcome of ['aborted', 'blocked', 'waiting'] as const) {
+    if (issues.some((issue) => issue.outcome === outcome)) return outcome
+  }
+  return 'done'
+}

@@ -1,0 +1,82 @@
+import { mkdir, readdir, readFile, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { Actor } from '../core/contracts/event.ts'
+import { writeAtomically } from '../core/files.ts'
+import type { Desk } from './desk.ts'
+
+/**
+ * What an operator wants of a ticket that another process is working: one file a request in the worktree's own git
+ * directory. Only the process that works the ticket writes its session, so the request is folded in there.
+ */
+export const Request = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('pause'), actor: Actor, reason: z.string().optional() }),
+  z.object({ type: z.literal('resume'), actor: Actor, reason: z.string().optional() }),
+  z.object({ type: z.literal('abort'), actor: Actor, reason: z.string() }),
+  z.object({ type: z.literal('comment'), actor: Actor, text: z.string() }),
+])
+export type Request = z.infer<typeof Request>
+
+const POLL_MS = 300
+
+function inboxOf(gitDir: string): string {
+  return join(gitDir, 'valuetrain', 'inbox')
+}
+
+/** Drops a request for the process that works the ticket; it is picked up within a second. */
+export async function dropRequest(gitDir: string, id: string, request: Request): Promise<void> {
+  await mkdir(inboxOf(gitDir), { recursive: true })
+  await writeAtomically(join(inboxOf(gitDir), `${id}.json`), `${JSON.stringify(request)}\n`)
+}
+
+/** Records what operators have asked for, oldest first. A file that is not a request is left and told once. */
+export async function foldInbox(desk: Desk): Promise<void> {
+  for (const { file, request } of await requestsIn(desk.worktree.gitDir)) {
+    if (request === undefined) {
+      desk.ports.onProgress(desk.ticket, `a request in the inbox cannot be read and is left there: ${file}`)
+      continue
+    }
+    const { actor } = request
+    const reason = 'reason' in request && request.reason ? { reason: request.reason } : {}
+    if (request.type === 'pause' && desk.state.status !== 'paused') await desk.record('PAUSED', { actor, ...reason })
+    if (request.type === 'resume' && desk.state.status === 'paused') await desk.record('RESUMED', { actor, ...reason })
+    if (request.type === 'abort') await desk.record('ABORTED', { actor, reason: request.reason })
+    if (request.type === 'comment') await desk.record('COMMENTED', { actor, text: request.text })
+    await unlink(join(inboxOf(desk.worktree.gitDir), file))
+  }
+}
+
+/** Watches for a pause or an abort while something long runs, and aborts that. */
+export function watchInbox(desk: Desk, outer: AbortSignal): { signal: AbortSignal; close(): void } {
+  const asked = new AbortController()
+  const timer = setInterval(() => {
+    requestsIn(desk.worktree.gitDir)
+      .then((requests) => {
+        const stop = requests.find(({ request }) => request?.type === 'pause' || request?.type === 'abort')
+        if (stop) asked.abort(new Error(`the operator asked to ${stop.request?.type}`))
+      })
+      .catch(() => {}) // The folder may go with the worktree; the loop itself reports what matters.
+  }, POLL_MS)
+  timer.unref()
+  return { signal: AbortSignal.any([outer, asked.signal]), close: () => clearInterval(timer) }
+}
+
+async function requestsIn(gitDir: string): Promise<{ file: string; request: Request | undefined }[]> {
+  const names = await readdir(inboxOf(gitDir)).catch(() => [])
+  const files = names.filter((name) => /^[0-9A-Z]{26}\.json$/.test(name)).sort()
+  return Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(join(inboxOf(gitDir), file), 'utf8').catch(() => '')
+      const parsed = Request.safeParse(parseJson(text))
+      return { file, request: parsed.success ? parsed.data : undefined }
+    }),
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

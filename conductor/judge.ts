@@ -1,0 +1,174 @@
+import { join } from 'node:path'
+import { sha256 } from '../core/canonical.ts'
+import type { GateResult, GateSpec, Stage } from '../core/contracts/gate.ts'
+import { ticketFolder } from '../core/contracts/names.ts'
+import { writeAtomically } from '../core/files.ts'
+import { subjectTree } from '../core/tree.ts'
+import { decide, type JudgeContext, judgeGates, openCheckout, renderSummary } from '../gates/index.ts'
+import { ask } from './check-in.ts'
+import { type Definitions, phaseGates } from './definitions.ts'
+import type { Job, Step } from './job.ts'
+import { turnReason } from './job.ts'
+import { attemptsLeft, phaseAfter } from './machine.ts'
+import { commitRecord } from './record.ts'
+import { strike, wait } from './work.ts'
+
+/** File name of the change summary in the ticket's artifacts. */
+export const SUMMARY_FILE = 'change-summary.md'
+
+/** Renders the change summary from the log and the diff; the `summary` gate holds it to its recorded digest. */
+export async function renderPapers(job: Job): Promise<Step> {
+  const { desk, definitions } = job
+  const path = `${ticketFolder(desk.ticket)}/artifacts/${SUMMARY_FILE}`
+  const text = await renderSummary({
+    git: desk.git,
+    base: definitions.commit,
+    head: await desk.git.text(['rev-parse', 'HEAD']),
+    ticket: desk.ticket,
+    issue: desk.state.ledger.opened?.issue,
+    entries: desk.entries,
+    config: definitions.config,
+  })
+  await writeAtomically(join(desk.worktree.dir, path), text)
+  await commitRecord(desk, 'Record the change summary', [path])
+  await desk.record('ARTIFACT_WRITTEN', { path, digest: sha256(text) })
+  return 'go-on'
+}
+
+/** Judges what the phase asks in a clean checkout, ticks the items that hold, and decides. */
+export async function judgePhase(job: Job): Promise<Step> {
+  const { desk, definitions, pipeline } = job
+  const { control, ledger } = desk.state
+  if (control.turn === undefined && isFailedTurn(job)) {
+    await desk.record('DECIDED', strike(job, 'turn-failed', [turnReason(ledger.lastTurn as NonNullable<typeof ledger.lastTurn>)]))
+    await commitRecord(desk, `Record the decision on ${control.phase}`)
+    return 'go-on'
+  }
+  const { specs } = phaseGates(definitions, pipeline, control.phase as string)
+  await commitRecord(desk, `Record the work on ${control.phase}`)
+  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  await judgeOn(job, definitions, specs, { stage: 'advance', base: definitions.commit, head })
+  await tickItems(job)
+  return decidePhase(job, await subjectTree(desk.git, 'HEAD'))
+}
+
+/** Judges gates on a commit and records each result as it comes; results of equal key are not judged again. */
+export async function judgeOn(
+  job: Job,
+  definitions: Definitions,
+  specs: readonly GateSpec[],
+  { stage, base, head }: { stage: Stage; base: string; head: string },
+  record = true,
+): Promise<GateResult[]> {
+  const { desk } = job
+  const { ports } = desk
+  const { control } = desk.state
+  const checkout = lazily(() => openCheckout(ports.repository, definitions.config, head, job.env))
+  const context: JudgeContext = {
+    stage,
+    repository: ports.repository,
+    ticket: desk.ticket,
+    base,
+    head,
+    checkout: async () => (await checkout.get()).dir,
+    entries: desk.entries,
+    config: definitions.config,
+    method: definitions.method,
+    pipeline: job.pipeline.id,
+    phase: control.phase as string,
+    attempt: control.attempt,
+    env: job.env,
+    results: [...desk.state.ledger.results.values()],
+    clock: ports.clock,
+    ids: ports.ids,
+    signal: job.signal,
+  }
+  const phase = control.phase as string
+  try {
+    return await judgeGates(specs, context, async (result) => {
+      const standing = desk.state.control.results[result.gate]
+      // After a restart a result that stands already is found again by its key; it is not said twice.
+      if (!record || (standing !== undefined && standing.key === result.key && result.reusedFrom !== undefined)) return
+      await desk.record('GATE_JUDGED', { stage, phase, attempt: control.attempt, result })
+    })
+  } finally {
+    await checkout.opened()?.then(({ close }) => close())
+  }
+}
+
+function isFailedTurn({ desk }: Job): boolean {
+  return (desk.state.snapshot.value as { work: { active?: { working?: string } } }).work.active?.working === 'failed'
+}
+
+async function tickItems({ desk }: Job): Promise<void> {
+  const { control, ledger } = desk.state
+  for (const { gate, item } of control.required) {
+    const result = control.results[gate]
+    if (item === undefined || result === undefined) continue
+    if (result.verdict !== 'pass' && result.verdict !== 'waived') continue
+    const before = ledger.ticks.findLast((tick) => tick.item === item && tick.phase === control.phase)
+    if (before?.result === result.id) continue
+    await desk.record('ITEM_TICKED', {
+      item,
+      phase: control.phase as string,
+      attempt: control.attempt,
+      subject: result.subject.digest,
+      result: result.id,
+    })
+  }
+}
+
+async function decidePhase(job: Job, subject: string): Promise<Step> {
+  const { desk } = job
+  const { control } = desk.state
+  const phase = control.phase as string
+  const now = new Date(desk.ports.clock.now()).toISOString()
+  const decision = decide(
+    control.mode as NonNullable<typeof control.mode>,
+    control.required,
+    control.results,
+    now,
+    control.subject,
+  )
+  const common = { phase, attempt: control.attempt, reasons: decision.reasons, subject }
+  if (decision.allow) {
+    const to = phaseAfter(control)
+    const asked =
+      to === undefined ? undefined : await ask(job, 'after-milestone', `Phase ${phase} is through its gates`, 'continue')
+    if (asked) return asked
+    await desk.record('DECIDED', { ...common, outcome: 'advance', code: 'gates-passed', ...(to === undefined ? {} : { to }) })
+    await commitRecord(desk, `Record the advance from ${phase}`)
+    return 'go-on'
+  }
+  if (decision.next === 'hold') {
+    await desk.record('DECIDED', { ...common, outcome: 'hold', code: 'people-missing' })
+    const waiting = await wait(job, 'approval', decision.reasons.join('; '))
+    await commitRecord(desk, `Record the hold in ${phase}`)
+    return waiting
+  }
+  if (changedNothing(job)) {
+    await desk.record('DECIDED', { ...common, outcome: 'block', code: 'nothing-changed' })
+  } else {
+    const last = attemptsLeft(control) <= 1
+    await desk.record('DECIDED', { ...strike(job, last ? 'three-strikes' : 'gates-failed', decision.reasons), subject })
+  }
+  await commitRecord(desk, `Record the decision on ${phase}`)
+  return 'go-on'
+}
+
+/** A change that is not there is nothing that another attempt of the same kind would mend. */
+function changedNothing({ desk }: Job): boolean {
+  const change = desk.state.control.results.change
+  return change?.verdict === 'fail' && change.findings.some(({ rule }) => rule === 'nothing-changed')
+}
+
+function lazily<T>(make: () => Promise<T>): { get(): Promise<T>; opened(): Promise<T> | undefined } {
+  let made: Promise<T> | undefined
+  return {
+    get: () => {
+      made ??= make()
+      return made
+    },
+    opened: () => made,
+  }
+}

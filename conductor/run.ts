@@ -1,0 +1,341 @@
+import { digestOf } from '../core/canonical.ts'
+import type { Issue } from '../core/contracts/issue.ts'
+import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
+import type { ModeId } from '../core/contracts/names.ts'
+import { MODES, ticketOf } from '../core/contracts/names.ts'
+import { type Lease, releaseLease, renewLease, takeLease } from '../core/lease.ts'
+import { reapLeftovers } from '../core/process.ts'
+import { defaultBase, requireWorkable } from '../core/repository.ts'
+import { stretches } from '../modes/index.ts'
+import { settleChildren } from './children.ts'
+import { committedConfig, type Definitions, loadDefinitions, pipelineNamed } from './definitions.ts'
+import { deliver, inMergeTurn, mergeDelivered, takeDown } from './deliver.ts'
+import { type Desk, openDesk } from './desk.ts'
+import { foldInbox, watchInbox } from './inbox.ts'
+import type { Job, Step } from './job.ts'
+import { judgePhase, renderPapers } from './judge.ts'
+import type { Due } from './machine.ts'
+import type { Ports } from './ports.ts'
+import { type FoundTicket, findTicket } from './sources.ts'
+import type { TicketState } from './state.ts'
+import { waitIsOver } from './waiting.ts'
+import { briefRole, commitWork, enterPhase, workTurn } from './work.ts'
+
+export interface RunOptions {
+  issue: number
+  pipeline?: string
+  /** Runtime to use instead of what labels and configuration say. */
+  agent?: string
+  merge?: 'auto' | 'person'
+  /** Stop before leaving this mode. */
+  until?: ModeId
+  /** Nobody is there: a hand-off to a person is not taken as done because the issue is run again. */
+  unattended?: boolean
+}
+
+export interface RunOutcome {
+  outcome: 'done' | 'blocked' | 'waiting' | 'aborted' | 'empty'
+  issue: number
+  ticket?: string
+  reasons: string[]
+}
+
+/** What an issue's next ticket is: an open one to go on with, or one to open. */
+export interface NextTicket {
+  ticket: string
+  pipeline: PipelineSpec
+  phases: PhaseSpec[]
+  found: FoundTicket | undefined
+  definitions: Definitions
+  /** The ticket of the stretch before. */
+  after: string | undefined
+}
+
+/** What each due thing is done by. */
+const ACTIVITIES: Record<Exclude<Due, 'merge'>, (job: Job) => Promise<Step>> = {
+  enter: enterPhase,
+  brief: briefRole,
+  turn: workTurn,
+  commit: commitWork,
+  children: settleChildren,
+  render: renderPapers,
+  judge: judgePhase,
+  deliver,
+}
+
+/**
+ * Works one issue as far as it goes now: stretch after stretch until it is done, blocked, waiting or aborted.
+ * It continues where the log ends, whoever stopped it and however.
+ *
+ * @throws VT_LEASE_HELD when another process works the issue; VT_ISSUE_UNKNOWN; errors of the surroundings
+ */
+export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOutcome> {
+  const { repository } = ports
+  for (;;) {
+    const next = await nextTicket(ports, options)
+    if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
+    const standing = next.found && stoppedOutcome(options.issue, next.found.state)
+    if (standing) return standing
+    await requireWorkable(repository, next.definitions.config)
+    const lease = await takeLease(repository, {
+      issue: options.issue,
+      remote: next.definitions.config.remote,
+      ids: ports.ids,
+      clock: ports.clock,
+      ttlMs: next.definitions.config.lease.ttlMs,
+    })
+    try {
+      await reapLeftovers(repository.stateDir)
+      const outcome = await keepingLease(ports, lease, next.definitions, (kept) => runTicket(kept, options, next, lease))
+      if (outcome.outcome !== 'done') return outcome
+    } finally {
+      await releaseLease(repository, lease)
+    }
+  }
+}
+
+/** Returns the first stretch of an issue's pipeline that is not done yet. */
+export async function nextTicket(ports: Ports, options: Pick<RunOptions, 'issue' | 'pipeline'>): Promise<NextTicket | 'done'> {
+  const { repository } = ports
+  const base = await defaultBase(repository, await committedConfig(repository))
+  const definitions = await loadDefinitions(repository, base.commit)
+  const known = await pipelineOf(ports, options, definitions, base.commit)
+  const pipeline = pipelineNamed(definitions, known)
+  let after: string | undefined
+  for (const phases of stretches(pipeline)) {
+    const first = phases[0] as PhaseSpec
+    const ticket = ticketOf(first.name, options.issue)
+    const found = await findTicket(repository, ticket, base.commit)
+    if (found?.done) {
+      after = ticket
+      continue
+    }
+    const opened = found?.state.ledger.opened
+    // A ticket under way is judged by what its own base says, not by what the default branch says today.
+    const own = opened && opened.base !== base.commit ? await loadDefinitions(repository, opened.base) : definitions
+    return { ticket, pipeline: opened ? pipelineNamed(own, opened.pipeline) : pipeline, phases, found, definitions: own, after }
+  }
+  return 'done'
+}
+
+/** An issue keeps the pipeline it was begun with; before that the option decides, then the configuration. */
+async function pipelineOf(
+  ports: Ports,
+  options: Pick<RunOptions, 'issue' | 'pipeline'>,
+  definitions: Definitions,
+  base: string,
+): Promise<string> {
+  for (const pipeline of definitions.method.pipelines.values()) {
+    for (const [first] of stretches(pipeline)) {
+      const found = await findTicket(ports.repository, ticketOf((first as PhaseSpec).name, options.issue), base)
+      const begun = found?.state.ledger.opened?.pipeline
+      if (begun !== undefined) return begun
+    }
+  }
+  return options.pipeline ?? definitions.config.pipeline
+}
+
+/** The outcome of a ticket that only a person can set going again; nothing is written to say it once more. */
+function stoppedOutcome(issue: number, state: TicketState): RunOutcome | undefined {
+  const reasons = [state.ledger.stopped ?? `the ticket is ${state.status}`]
+  const common = { issue, ticket: state.ticket, reasons }
+  if (state.status === 'blocked') return { ...common, outcome: 'blocked' }
+  if (state.status === 'aborted') return { ...common, outcome: 'aborted' }
+  if (state.status === 'paused') return { ...common, outcome: 'waiting', reasons: ['paused', ...reasons] }
+  return undefined
+}
+
+async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, lease: Lease): Promise<RunOutcome> {
+  const { config } = next.definitions
+  const merge = options.merge ?? config.merge
+  const state = next.found?.state
+  if (state?.status === 'delivered' && merge === 'person') return delivered(options.issue, state)
+  if (state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))) {
+    return waiting(options.issue, state, state.ledger.waiting?.on ?? 'waiting')
+  }
+  if (state?.status === 'delivered') {
+    const merged = await inMergeTurn(ports, () => mergeOrReopen(ports, options, next, lease, state))
+    if (merged !== 'reopened') return merged
+    return runTicket(ports, options, { ...next, found: await refind(ports, next) }, lease)
+  }
+  const desk = await openDesk(ports, await openingOf(ports, options, next, lease))
+  const job: Job = {
+    desk,
+    definitions: next.definitions,
+    pipeline: next.pipeline,
+    agent: options.agent,
+    merge,
+    env: allowedEnv(ports, config.workspace.env),
+    signal: ports.signal,
+  }
+  if (desk.state.status === 'waiting') {
+    await desk.record('WAITING_ENDED', { reason: desk.state.ledger.waiting?.reason ?? 'held', by: 'run' })
+  }
+  const step = await workUntilStopped(job, options)
+  if (step.stop === 'delivered') {
+    if (merge === 'person') return delivered(options.issue, desk.state)
+    return runTicket(ports, options, { ...next, found: await refind(ports, next) }, lease)
+  }
+  return stoppedOutcome(options.issue, desk.state) ?? waiting(options.issue, desk.state, step.reason)
+}
+
+/** The loop: do what is due, record what happened, until nothing is due or somebody has to act first. */
+async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: string; reason: string }> {
+  const { desk } = job
+  const inbox = watchInbox(desk, job.signal)
+  const watched: Job = { ...job, signal: inbox.signal }
+  try {
+    for (;;) {
+      await foldInbox(desk)
+      const { due, control } = desk.state
+      if (due === undefined) return await leave(desk, { stop: desk.state.status, reason: desk.state.ledger.stopped ?? '' })
+      if (job.signal.aborted) return await leave(desk, { stop: 'waiting', reason: 'the run was stopped; run it again to go on' })
+      if (due === 'enter' && isPast(options.until, control.mode, job, control.next)) {
+        return await leave(desk, { stop: 'until', reason: `mode ${options.until} is through; run without --until to go on` })
+      }
+      if (due === 'merge') return await leave(desk, { stop: 'delivered', reason: 'the change is delivered' })
+      const step: Step = due === 'deliver' && job.merge === 'auto' ? await deliverInTurn(watched) : await ACTIVITIES[due](watched)
+      if (step !== 'go-on') {
+        await foldInbox(desk)
+        return await leave(desk, step)
+      }
+    }
+  } finally {
+    inbox.close()
+  }
+}
+
+/** Judging the merge result and merging are one turn, so that parallel tickets do not judge for nothing. */
+function deliverInTurn(job: Job): Promise<Step> {
+  return inMergeTurn(job.desk.ports, async () => {
+    const step = await deliver(job)
+    if (step === 'go-on' || step.stop !== 'delivered') return step
+    const { desk, definitions } = job
+    await desk.leave('delivered')
+    const merging = await mergeDelivered(desk.ports, desk.state, definitions.config, `${desk.segment}:${desk.head}`)
+    if (merging.outcome === 'merged') await takeDown(desk.ports, desk.ticket, definitions.config)
+    return step
+  })
+}
+
+async function leave<T extends { stop: string }>(desk: Desk, step: T): Promise<T> {
+  if (desk.state.status !== 'delivered') await desk.leave(desk.state.status)
+  else if (!desk.closed) await desk.leave('delivered')
+  return step
+}
+
+async function mergeOrReopen(
+  ports: Ports,
+  options: RunOptions,
+  next: NextTicket,
+  lease: Lease,
+  state: TicketState,
+): Promise<RunOutcome | 'reopened'> {
+  const { config } = next.definitions
+  const merging = await mergeDelivered(ports, state, config, sessionTrailer(next.found as FoundTicket))
+  if (merging.outcome === 'merged') {
+    await takeDown(ports, state.ticket, config)
+    return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: [`merged as ${merging.commit.slice(0, 10)}`] }
+  }
+  if (merging.outcome === 'waiting') return waiting(options.issue, state, merging.reason)
+  const desk = await openDesk(ports, await openingOf(ports, options, next, lease))
+  await desk.record('REOPENED', { reason: merging.reason, to: 'delivery' })
+  await desk.leave('reopened')
+  return 'reopened'
+}
+
+function sessionTrailer(found: FoundTicket): string {
+  const head = found.session.heads.at(-1)
+  return head ? `${head.segment}:${head.head}` : 'none'
+}
+
+async function refind(ports: Ports, next: NextTicket): Promise<FoundTicket | undefined> {
+  const base = await defaultBase(ports.repository, next.definitions.config)
+  return findTicket(ports.repository, next.ticket, base.commit)
+}
+
+async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, lease: Lease) {
+  const { definitions, pipeline, phases, ticket, found, after } = next
+  const issue = await snapshotIssue(ports, options.issue, found)
+  const base = found?.state.ledger.opened?.base ?? definitions.commit
+  const first = phases[0] as PhaseSpec
+  const known = found?.state.control
+  const chosen = ports.choose(issue, {
+    config: definitions.config,
+    override: options.agent,
+    runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+  })
+  return {
+    ticket,
+    pipeline: pipeline.id,
+    phase: known?.phase ?? first.name,
+    mode: known?.mode ?? first.mode,
+    base,
+    lease,
+    definitions,
+    reason: lease.takenOver ? ('taken-over' as const) : ('resumed' as const),
+    opened: {
+      ticket,
+      issue: { number: issue.number, title: issue.title, body: issue.body, digest: issue.digest, labels: [...issue.labels] },
+      pipeline: pipeline.id,
+      stretch: phases.map(({ name }) => name),
+      base,
+      definitions: definitions.digest,
+      runtime: 'runtime' in chosen ? chosen.runtime.id : 'none',
+      epoch: lease.epoch,
+      attempts: definitions.config.attempts,
+      ...(issue.parent === undefined ? {} : { parent: issue.parent }),
+      ...(after === undefined ? {} : { after }),
+    },
+  }
+}
+
+/** The issue as it was when the ticket was opened; as the forge has it only for a ticket that is not open yet. */
+async function snapshotIssue(ports: Ports, number: number, found: FoundTicket | undefined) {
+  const opened = found?.state.ledger.opened
+  if (opened) return { ...opened.issue, parent: opened.parent }
+  const issue: Issue = await ports.forge.readIssue(number)
+  return { ...issue, digest: digestOf({ title: issue.title, body: issue.body, labels: issue.labels }) }
+}
+
+/** `until` names the last mode to work; a phase of a later mode, or of one reached by going on, is not entered. */
+function isPast(until: ModeId | undefined, mode: ModeId | undefined, job: Job, next: string | undefined): boolean {
+  if (until === undefined || mode === undefined) return false
+  const target = job.pipeline.phases.find(({ name }) => name === next)?.mode
+  return mode === until && target !== until && target !== undefined && MODES.indexOf(target) > MODES.indexOf(until)
+}
+
+/** Renews the claim at a third of its time; when it is lost, the signal aborts and the work stops where it is. */
+async function keepingLease<T>(
+  ports: Ports,
+  lease: Lease,
+  definitions: Definitions,
+  work: (ports: Ports) => Promise<T>,
+): Promise<T> {
+  const lost = new AbortController()
+  const timer = setInterval(() => {
+    renewLease(ports.repository, lease).catch((error: unknown) => {
+      ports.onProgress(`${lease.issue}`, `the claim is lost: ${error instanceof Error ? error.message : String(error)}`)
+      lost.abort(error)
+    })
+  }, definitions.config.lease.ttlMs / 3)
+  try {
+    return await work({ ...ports, signal: AbortSignal.any([ports.signal, lost.signal]) })
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+function allowedEnv(ports: Ports, names: readonly string[]): Record<string, string> {
+  const allowed = ['PATH', 'HOME', 'LANG', 'TMPDIR', ...names]
+  return Object.fromEntries(allowed.flatMap((name) => (ports.env[name] === undefined ? [] : [[name, ports.env[name] as string]])))
+}
+
+function delivered(issue: number, state: TicketState): RunOutcome {
+  const reasons = [`delivered on ${state.branch}; merge it with \`valuetrain run ${issue} --merge auto\``]
+  return { outcome: 'waiting', issue, ticket: state.ticket, reasons }
+}
+
+function waiting(issue: number, state: TicketState, reason: string): RunOutcome {
+  return { outcome: 'waiting', issue, ticket: state.ticket, reasons: [reason] }
+}

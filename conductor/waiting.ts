@@ -1,0 +1,51 @@
+import { defaultBase } from '../core/repository.ts'
+import type { Definitions } from './definitions.ts'
+import type { Ports } from './ports.ts'
+import { isIssueDone } from './sources.ts'
+import type { TicketState } from './state.ts'
+
+/**
+ * Tells whether what a ticket waits for has come about, observed anew each time. Approvals and check-ins end the wait
+ * themselves, by the event that answers them.
+ */
+export async function waitIsOver(
+  ports: Ports,
+  state: TicketState,
+  definitions: Definitions,
+  options: { agent?: string; unattended?: boolean },
+): Promise<boolean> {
+  const { waiting, opened, children } = state.ledger
+  const now = ports.clock.now()
+  switch (waiting?.reason) {
+    case 'agent-needed': {
+      const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
+      const chosen = ports.choose(opened?.issue ?? { number: 0, labels: [] }, {
+        config: definitions.config,
+        override: options.agent,
+        runtimes,
+      })
+      return 'runtime' in chosen && (await chosen.runtime.probe()).ready
+    }
+    // A person who runs the ticket again says that the hand-off is done; the queue cannot know.
+    case 'hand-off':
+      return options.unattended !== true
+    case 'usage-limit':
+      return waiting.until === undefined || Date.parse(waiting.until) <= now
+    case 'children': {
+      for (const { issue, done } of children) {
+        if (!done && (issue === undefined || (await isIssueDone(ports, issue)) === undefined)) return false
+      }
+      return true
+    }
+    case 'base-diverged':
+      return defaultBase(ports.repository, definitions.config).then(
+        () => true,
+        () => false,
+      )
+    case 'remote-refused':
+    case 'default-branch-dirty':
+      return true
+    default:
+      return false
+  }
+}

@@ -1,0 +1,256 @@
+import { join } from 'node:path'
+import { sha256 } from '../core/canonical.ts'
+import { ticketFolder } from '../core/contracts/names.ts'
+import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
+import { ValuetrainError } from '../core/errors.ts'
+import { readerAt } from '../core/reader.ts'
+import { subjectTree } from '../core/tree.ts'
+import { phaseOf } from '../modes/index.ts'
+import { ask } from './check-in.ts'
+import { phaseGates } from './definitions.ts'
+import type { Job, Step } from './job.ts'
+import { withTrailers, writePapers } from './record.ts'
+
+/** Enters the phase that is due and fixes in the log what it asks. */
+export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<Step> {
+  const { next, attempts } = desk.state.control
+  const phase = phaseOf(pipeline, next as string)
+  const mode = definitions.method.modes.get(phase.mode)
+  await desk.record('PHASE_ENTERED', {
+    phase: phase.name,
+    mode: phase.mode,
+    ...(phase.child ? { child: phase.child } : {}),
+    role: phase.role ?? mode?.roles[0] ?? 'conductor',
+    attempt: (attempts[phase.name] ?? 0) + 1,
+    required: phaseGates(definitions, pipeline, phase.name).required,
+    works: phase.works,
+    children: phase.children,
+  })
+  return 'go-on'
+}
+
+/** Renders the brief of the attempt and records its digest. */
+export async function briefRole(job: Job): Promise<Step> {
+  const asked = await ask(job, 'before-work', `Work on phase ${job.desk.state.control.phase} begins`, 'continue')
+  if (asked) return asked
+  const { desk } = job
+  const { phase, attempt } = desk.state.control
+  const chosen = chooseRuntime(job)
+  if ('needs' in chosen) return wait(job, 'agent-needed', chosen.needs)
+  const brief = await briefText(job)
+  const role = roleOf(job)
+  await desk.record('BRIEFED', {
+    phase: phase as string,
+    attempt,
+    role,
+    runtime: chosen.runtime.id,
+    digest: sha256(brief),
+    bytes: Buffer.byteLength(brief),
+  })
+  return 'go-on'
+}
+
+/** Lets the runtime work one turn. A limit or a hand-off makes the ticket wait and costs no attempt. */
+export async function workTurn(job: Job): Promise<Step> {
+  const { desk } = job
+  const { ports } = desk
+  const { phase, mode, child, attempt } = desk.state.control
+  const chosen = chooseRuntime(job)
+  if ('needs' in chosen) return wait(job, 'agent-needed', chosen.needs)
+  const probe = await chosen.runtime.probe()
+  if (!probe.ready) return wait(job, 'agent-needed', `runtime ${chosen.runtime.id} is not ready: ${probe.why}`)
+  const opened = desk.state.ledger.opened
+  const turn = ports.ids.ulid()
+  const from = await desk.git.text(['rev-parse', 'HEAD'])
+  await writePapers(desk)
+  await desk.record('TURN_STARTED', { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from })
+  const refused: { tool: string; reason: string }[] = []
+  const result = await chosen.runtime.turn(
+    {
+      turn,
+      ticket: desk.ticket,
+      issue: opened?.issue.number ?? 0,
+      labels: opened?.issue.labels ?? [],
+      phase: phase as string,
+      mode: mode as NonNullable<typeof mode>,
+      child,
+      role: roleOf(job),
+      attempt,
+      brief: await briefText(job),
+      cwd: desk.worktree.dir,
+      artifacts: join(desk.folder, 'artifacts'),
+      recipe: recipeOf(job),
+      env: job.env,
+      limits: job.definitions.config.limits,
+      signal: job.signal,
+    },
+    (event) => {
+      if (event.type === 'permission' && !event.allowed) refused.push({ tool: event.tool, reason: event.reason })
+      ports.onTurn(desk.ticket, event)
+    },
+  )
+  for (const refusal of refused) await desk.record('TOOL_REFUSED', { turn, ...refusal })
+  await desk.record('TURN_ENDED', { turn, ...turnFacts(result) })
+  if (result.outcome === 'limited') return wait(job, 'usage-limit', result.reason, result.until)
+  if (result.outcome === 'handed-off') return wait(job, 'hand-off', result.reason)
+  if (result.outcome === 'cancelled') return { stop: 'waiting', reason: result.reason }
+  return 'go-on'
+}
+
+/**
+ * Commits what the turn changed, under a name that a restart finds again: the intent's id is the commit's
+ * `Valuetrain-Event`. The repository's own hooks run, since this is code.
+ */
+export async function commitWork(job: Job): Promise<Step> {
+  const { desk } = job
+  const { control, ledger } = desk.state
+  if (control.intent === undefined) {
+    const turn = ledger.lastTurn?.turn as string
+    await desk.record('WORK_INTENDED', { phase: control.phase as string, attempt: control.attempt, turn })
+  }
+  const intent = desk.state.control.intent as string
+  const made = (await findCommit(job, intent)) ?? (await makeCommit(job, intent))
+  if (made === undefined) {
+    await desk.record('WORK_UNCHANGED', { intent, subject: await subjectTree(desk.git, 'HEAD') })
+    return 'go-on'
+  }
+  if ('refused' in made) {
+    await desk.record('DECIDED', strike(job, 'hook-refused', [`a hook of the repository refused the commit: ${made.refused}`]))
+    return 'go-on'
+  }
+  await desk.record('WORK_COMMITTED', { intent, ...made })
+  return 'go-on'
+}
+
+/** Returns the data of a failed attempt: another one while attempts are left, else a block. */
+export function strike(
+  { desk }: Pick<Job, 'desk'>,
+  code: string,
+  reasons: string[],
+): { phase: string; attempt: number; outcome: 'iterate' | 'recycle' | 'block'; code: string; reasons: string[]; to?: string } {
+  const { phase, attempt, strikes, attemptsAllowed, works, stretch } = desk.state.control
+  const failed = (strikes[phase ?? ''] ?? 0) + 1
+  const common = { phase: phase as string, attempt, reasons }
+  if (failed >= attemptsAllowed) {
+    const count = `${failed} failed ${failed === 1 ? 'attempt' : 'attempts'} at ${phase}`
+    return { ...common, outcome: 'block', code, reasons: [count, ...reasons] }
+  }
+  if (works) return { ...common, outcome: 'iterate', code }
+  return { ...common, outcome: 'recycle', code, to: stretch[0] as string }
+}
+
+/** Makes the ticket wait and says on what. */
+export async function wait(
+  { desk }: Pick<Job, 'desk'>,
+  reason: 'agent-needed' | 'hand-off' | 'usage-limit' | 'approval' | 'children' | 'base-diverged',
+  on: string,
+  until?: string,
+): Promise<Step> {
+  await desk.record('WAITING_BEGUN', { reason, on, ...(until ? { until } : {}) })
+  return { stop: 'waiting', reason: on }
+}
+
+function turnFacts(result: TurnResult) {
+  const { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, decisions, handOff } = result
+  const facts = { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, handOff }
+  const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+  return { ...(known as typeof facts & { outcome: TurnResult['outcome']; reason: string }), decisions: [...(decisions ?? [])] }
+}
+
+function chooseRuntime({ desk, definitions, agent }: Job): { runtime: Runtime } | { needs: string } {
+  const { ports, state } = desk
+  const { number, labels } = state.ledger.opened?.issue ?? { number: 0, labels: [] }
+  const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
+  return ports.choose({ number, labels }, { config: definitions.config, override: agent, runtimes })
+}
+
+function recipeOf({ desk, definitions }: Job) {
+  const label = desk.state.ledger.opened?.issue.labels.find((candidate) => candidate.startsWith('recipe:'))
+  const name = label?.slice('recipe:'.length)
+  const commands = name === undefined ? undefined : definitions.config.recipes[name]
+  return name === undefined || commands === undefined ? undefined : { name, commands }
+}
+
+function roleOf({ desk, definitions, pipeline }: Job) {
+  const phase = phaseOf(pipeline, desk.state.control.phase as string)
+  return phase.role ?? definitions.method.modes.get(phase.mode)?.roles[0] ?? 'conductor'
+}
+
+async function briefText(job: Job): Promise<string> {
+  const { desk, definitions, pipeline } = job
+  const { control, ledger } = desk.state
+  const phase = phaseOf(pipeline, control.phase as string)
+  const mode = definitions.method.modes.get(phase.mode)
+  const role = definitions.method.roles.get(roleOf(job))
+  if (!mode || !role)
+    throw new ValuetrainError('VT_METHOD', `mode ${phase.mode} or its role is not defined`, { kind: 'internal' })
+  const reader = readerAt(desk.git, definitions.commit)
+  const instructions: Record<string, string> = {}
+  for (const file of ['AGENTS.md', 'CLAUDE.md']) {
+    const text = await reader.read(file)
+    if (text !== undefined) instructions[file] = text
+  }
+  return desk.ports.brief({
+    issue: ledger.opened?.issue ?? { number: 0, title: '', body: '', labels: [] },
+    ticket: desk.ticket,
+    phase,
+    mode,
+    role,
+    attempt: control.attempt,
+    failures: ledger.decisions
+      .filter(({ outcome }) => outcome === 'iterate' || outcome === 'recycle')
+      .map(({ reasons }) => reasons.join('\n')),
+    notes: [...ledger.handOffs, ...ledger.notes],
+    instructions,
+  })
+}
+
+type Made = { commit: string; subject: string; files: number; added: number; removed: number }
+
+async function findCommit({ desk, definitions }: Job, intent: string): Promise<Made | undefined> {
+  const range = `${definitions.commit}..HEAD`
+  const format = '--format=%H %(trailers:key=Valuetrain-Event,valueonly,separator=%x20)'
+  const lines = (await desk.git.text(['log', format, range, '--'])).split('\n')
+  const commit = lines.find((line) => line.endsWith(` ${intent}`))?.split(' ')[0]
+  return commit === undefined ? undefined : measure(desk.git, commit)
+}
+
+async function makeCommit(job: Job, intent: string): Promise<Made | { refused: string } | undefined> {
+  const { desk } = job
+  const own = ['session-*', 'ticket.md', 'checklist.md'].map((name) => `:(top,exclude,glob)${ticketFolder(desk.ticket)}/${name}`)
+  await desk.git.run(['add', '--all', '--', ':(top)', ...own])
+  if (await desk.git.succeeds(['diff', '--cached', '--quiet', 'HEAD', '--', ':(top)', ...own])) return undefined
+  await writePapers(desk)
+  await desk.git.run(['add', '--force', '--', `:(top,glob)${ticketFolder(desk.ticket)}/*`])
+  const before = await desk.git.text(['rev-parse', 'HEAD'])
+  const done = await desk.git.run(['commit', '--quiet', '--file=-'], {
+    input: workMessage(job, intent),
+    hooks: true,
+    okExit: [0, 1, 128],
+    timeoutMs: job.definitions.config.limits.gateMs,
+  })
+  const commit = await desk.git.text(['rev-parse', 'HEAD'])
+  if (commit === before) return { refused: done.stderr.trim().split('\n').slice(-5).join(' / ') || `exit code ${done.code}` }
+  return measure(desk.git, commit)
+}
+
+function workMessage({ desk, definitions }: Job, intent: string): string {
+  const issue = desk.state.ledger.opened?.issue
+  const title = (issue?.title ?? desk.ticket).replace(/\s+/g, ' ').trim()
+  const labels = issue?.labels ?? []
+  const type = labels.includes('bug') ? 'fix' : labels.includes('docs') ? 'docs' : 'feat'
+  const conventional = definitions.config.commits.conventional ? `${type}: ` : ''
+  const subject = `${conventional}${title}`.slice(0, 68)
+  return withTrailers(`${subject} (#${issue?.number})`, {
+    'Valuetrain-Ticket': desk.ticket,
+    'Valuetrain-Session': `${desk.segment}:${desk.head}`,
+    'Valuetrain-Event': intent,
+  })
+}
+
+async function measure(git: Job['desk']['git'], commit: string): Promise<Made> {
+  const stat = await git.fields(['diff-tree', '--no-commit-id', '--numstat', '--root', '-r', '-z', commit])
+  const counts = stat.map((line) => line.split('\t')).filter(([, , path]) => !path?.startsWith('.valuetrain/tickets/'))
+  const sum = (column: 0 | 1) => counts.reduce((total, count) => total + (Number(count[column]) || 0), 0)
+  return { commit, subject: await subjectTree(git, commit), files: counts.length, added: sum(0), removed: sum(1) }
+}
