@@ -8,6 +8,7 @@ export * from './contracts/issue.ts'
 export * from './contracts/method.ts'
 export * from './contracts/names.ts'
 export type * from './contracts/runtime.ts'
+export { removeAbandoned } from './disposable.ts'
 export { didYouMean, type ErrorKind, type ErrorOptions, EXIT_CODES, exitCodeOf, nearest, ValuetrainError } from './errors.ts'
 export { appendDurably, fileError, isInside, resolveInside, writeAtomically } from './files.ts'
 export { type Document, parseFrontMatter, parseMapping, parseYaml, renderFrontMatter } from './frontmatter.ts'
@@ -17,6 +18,7 @@ export { countingIds, type Ids, systemIds } from './ids.ts'
 export { type LockOptions, withLock } from './lock.ts'
 export { isRefName, requireRefName, requireRevision } from './refs.ts'
 export { type Base, defaultBase, openRepository, type Repository, requireWorkable, worktreeRoot } from './repository.ts'
+export { listRescues, type Rescue, type RescueRequest, restoreCommitted, takeRescue } from './rescue.ts'
 export {
   type ChangedPath,
   changedPaths,
@@ -31,3 +33,14 @@ export {
   subjectTree,
   type TreeReader,
 } from './tree.ts'
+export { restoreRescue, type Unpacked } from './unpack.ts'
+export {
+  closeWorktree,
+  type Disposable,
+  listWorktrees,
+  openDisposable,
+  openWorktree,
+  type Worktree,
+  type WorktreeEntry,
+  type WorktreeRequest,
+} from './worktree.ts'

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { systemClock } from './clock.ts'
+import { alone } from './alone.ts'
 import type { Config } from './config.ts'
 import { didYouMean, ValuetrainError } from './errors.ts'
 import { fileError } from './files.ts'
 import { type Git, openGit } from './git.ts'
-import { withLock } from './lock.ts'
 import { requireRefName } from './refs.ts'
 import { isAncestor, resolveCommit } from './tree.ts'
 
@@ -194,15 +193,11 @@ async function fetchBranch(repo: Repository, remote: string, branch: string): Pr
       .find((line) => line.endsWith(`\t${ref}`))
       ?.split('\t')[0]
     if (commit === undefined || (await resolveCommit(repo.git, commit))) return commit
-    await withLock(
-      join(repo.stateDir, 'locks', 'fetch'),
-      async () => {
-        if (await resolveCommit(repo.git, commit)) return
-        const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--quiet']
-        await askRemote(repo.git, remote, ['fetch', ...flags, '--', remote, `+${ref}:refs/remotes/${remote}/${branch}`])
-      },
-      { waitMs: 120_000, clock: systemClock },
-    )
+    await alone(repo, async () => {
+      if (await resolveCommit(repo.git, commit)) return
+      const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--quiet']
+      await askRemote(repo.git, remote, ['fetch', ...flags, '--', remote, `+${ref}:refs/remotes/${remote}/${branch}`])
+    })
   }
   throw surroundings(
     'VT_REMOTE',
