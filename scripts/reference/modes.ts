@@ -49,7 +49,10 @@ function renderMode(mode: ModeSpec): string {
   if (mode.entry.length > 0) parts.push(`Before it begins:\n\n${items(mode.entry)}`)
   parts.push(items(mode.checklist))
   if (mode.deliverables.length > 0) {
-    const rows = mode.deliverables.map(({ title, file, required }) => [`${title}${required ? ' \\*' : ''}`, code(`artifacts/${file}`)])
+    const rows = mode.deliverables.map(({ title, file, required }) => [
+      `${title}${required ? ' \\*' : ''}`,
+      code(`artifacts/${file}`),
+    ])
     parts.push(table(['deliverable', 'file'], rows))
   }
   if (mode.exit.length > 0) parts.push(`Before it is left:\n\n${items(mode.exit)}`)
@@ -59,7 +62,11 @@ function renderMode(mode: ModeSpec): string {
 }
 
 function items(list: readonly Item[]): string {
-  const rows = list.map(({ id, text, required, evidence }) => [`${code(id)}${required ? ' \\*' : ''}`, text, evidenceText(evidence)])
+  const rows = list.map(({ id, text, required, evidence }) => [
+    `${code(id)}${required ? ' \\*' : ''}`,
+    text,
+    evidenceText(evidence),
+  ])
   return table(['item', 'says', 'shown by'], rows)
 }
 
