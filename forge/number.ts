@@ -50,9 +50,8 @@ async function createRef(git: Git, number: number, claim: string): Promise<boole
   const nothing = '0'.repeat(claim.length)
   const created = await git.run(['update-ref', ref, claim, nothing], { okExit: [0, 128] })
   if (created.code === 0) return true
-  if (await git.succeeds(['rev-parse', '--verify', '--quiet', ref])) return false
-  // Nobody has it and yet it could not be made: a lock of another process at work, or a place that cannot be written.
-  if (/\.lock': File exists|cannot lock ref/.test(created.stderr)) return false
+  // It is there, or another process is making it at this moment. git is called with the C locale.
+  if (/already exists|but expected|File exists/.test(created.stderr)) return false
   throw new ValuetrainError('VT_READ_ONLY', `${ref} could not be created: ${created.stderr.trim().slice(0, 300)}`, {
     kind: 'environment',
     hint: 'see whether the git directory can be written and the disk has room',

@@ -1,7 +1,7 @@
 import { ValuetrainError } from '../core/errors.ts'
 
-/** Line breaks of every kind and other control characters: a title is one line of visible text. */
-const CONTROL = /[\p{Cc}\u2028\u2029]+/gu
+/** Runs of spaces, line breaks of every kind and other control characters. */
+const GAP = /[\p{Cc}\u2028\u2029 ]+/gu
 const SLUG_LENGTH = 48
 
 /**
@@ -10,7 +10,10 @@ const SLUG_LENGTH = 48
  * @throws VT_ISSUE_TITLE when nothing is left
  */
 export function foldTitle(title: string): string {
-  const folded = title.toWellFormed().replace(CONTROL, ' ').trim()
+  const folded = title
+    .toWellFormed()
+    .replace(GAP, (gap) => (/^ +$/.test(gap) ? gap : ' '))
+    .trim()
   if (folded === '') {
     throw new ValuetrainError('VT_ISSUE_TITLE', 'the title of an issue is empty', {
       hint: 'say in one line what is wrong or wanted',
