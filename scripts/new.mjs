@@ -39,8 +39,8 @@ const KINDS = {
 
 const known = KINDS[kind]
 if (known === undefined) {
-  const { status } = spawnSync(process.execPath, [join(root, 'bin/valuetrain.js'), 'new', kind, ...words], { stdio: 'inherit' })
-  process.exitCode = status ?? 70
+  const run = (script, ...args) => spawnSync(process.execPath, [join(root, script), ...args], { stdio: 'inherit' }).status ?? 70
+  process.exitCode = run('scripts/ensure-built.mjs') || run('bin/valuetrain.js', 'new', kind, ...words)
 } else if (slug === '') {
   console.error(`error: the ${kind} has no name\nhint: npm run new -- ${kind} "some name"`)
   process.exitCode = 2
