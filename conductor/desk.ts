@@ -8,7 +8,8 @@ import { readerOf } from '../core/reader.ts'
 import { restoreCommitted, takeRescue } from '../core/rescue.ts'
 import { openWorktree, type Worktree, worktreeRoot } from '../core/worktree.ts'
 import { loadSession, openSegment, type SegmentWriter, setAsideTorn, type TicketSession } from '../sessions/index.ts'
-import type { Definitions } from './definitions.ts'
+import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
+import type { AskedItem } from './papers.ts'
 import type { Ports } from './ports.ts'
 import { commitRecord } from './record.ts'
 import { foldTicket, stepTicket, type TicketState } from './state.ts'
@@ -29,6 +30,8 @@ export interface Desk {
   /** Absolute path of the ticket's folder. */
   readonly folder: string
   readonly entries: readonly PlacedEntry[]
+  /** Items of the stretch's phases, for the checklist. */
+  readonly asked: readonly AskedItem[]
   readonly state: TicketState
   /** Hash of the segment's last line, as the trailers carry it. */
   readonly head: string
@@ -93,7 +96,7 @@ export async function openDesk(ports: Ports, opening: Opening): Promise<Desk> {
     ids: ports.ids,
     redactRoots: [worktree.dir, root, ...(repository.root ? [repository.root] : []), repository.commonDir],
   })
-  const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, writer)
+  const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, itemsOfStretch(opening), writer)
   const actor = opening.actor ? { actor: opening.actor } : {}
   if (session.entries.length === 0) await desk.record('TICKET_OPENED', { ...opening.opened, ...actor })
   else await desk.record('SEGMENT_OPENED', { reason: opening.reason, epoch: opening.lease.epoch, ...actor })
@@ -108,6 +111,7 @@ class OpenDesk implements Desk {
   readonly worktree: Worktree
   readonly git: Git
   readonly folder: string
+  readonly asked: readonly AskedItem[]
   readonly #entries: PlacedEntry[]
   readonly #writer: SegmentWriter
   #state: TicketState
@@ -119,6 +123,7 @@ class OpenDesk implements Desk {
     worktree: Worktree,
     folder: string,
     entries: readonly PlacedEntry[],
+    asked: readonly AskedItem[],
     writer: SegmentWriter,
   ) {
     this.ports = ports
@@ -126,6 +131,7 @@ class OpenDesk implements Desk {
     this.worktree = worktree
     this.git = openGit(worktree.dir, ports.env)
     this.folder = folder
+    this.asked = asked
     this.#entries = [...entries]
     this.#writer = writer
     this.#state = foldTicket(ticket, entries)
@@ -164,6 +170,11 @@ class OpenDesk implements Desk {
     await this.#writer.close(outcome)
     await commitRecord(this, `Record the session (${outcome})`)
   }
+}
+
+function itemsOfStretch({ definitions, opened }: Opening): AskedItem[] {
+  const pipeline = pipelineNamed(definitions, opened.pipeline)
+  return opened.stretch.flatMap((phase) => phaseGates(definitions, pipeline, phase).items.map(({ item }) => ({ phase, item })))
 }
 
 async function setTornLinesAside(folder: string, session: TicketSession): Promise<EventInput<'LINE_SET_ASIDE'>[]> {

@@ -100,23 +100,26 @@ function isFailedTurn({ desk }: Job): boolean {
   return (desk.state.snapshot.value as { work: { active?: { working?: string } } }).work.active?.working === 'failed'
 }
 
+/** Ticks each item of which every gate holds; a tick that stands already for the same result is not said twice. */
 async function tickItems({ desk }: Job): Promise<void> {
   const { control, ledger } = desk.state
-  for (const { gate, item } of control.required) {
-    const result = control.results[gate]
-    if (item === undefined || result === undefined) continue
-    if (result.verdict !== 'pass' && result.verdict !== 'waived') continue
+  for (const item of new Set(control.required.flatMap((gate) => gate.item ?? []))) {
+    const results = control.required.filter((gate) => gate.item === item).map(({ gate }) => control.results[gate])
+    const last = results.at(-1)
+    if (last === undefined || !results.every((result) => result !== undefined && HOLDS.has(result.verdict))) continue
     const before = ledger.ticks.findLast((tick) => tick.item === item && tick.phase === control.phase)
-    if (before?.result === result.id) continue
+    if (before?.result === last.id) continue
     await desk.record('ITEM_TICKED', {
       item,
       phase: control.phase as string,
       attempt: control.attempt,
-      subject: result.subject.digest,
-      result: result.id,
+      subject: last.subject.digest,
+      result: last.id,
     })
   }
 }
+
+const HOLDS: ReadonlySet<string> = new Set(['pass', 'waived', 'not-applicable'])
 
 async function decidePhase(job: Job, subject: string): Promise<Step> {
   const { desk } = job

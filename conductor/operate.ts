@@ -1,6 +1,7 @@
 import type { Actor } from '../core/contracts/event.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { type Lease, readLease, releaseLease, takeLease } from '../core/lease.ts'
+import { subjectTree } from '../core/tree.ts'
 import { listWorktrees } from '../core/worktree.ts'
 import { committedConfig, loadDefinitions } from './definitions.ts'
 import { type Desk, openDesk } from './desk.ts'
@@ -102,7 +103,8 @@ async function dropFor(ports: Ports, found: FoundTicket, act: Act, actor: Actor,
   const worktree = (await listWorktrees(ports.repository)).find(({ branch }) => branch === found.state.branch)
   const request = requestOf(act, actor)
   if (worktree === undefined || request === undefined) throw held
-  await dropRequest(worktree.gitDir, ports.ids.ulid(), request)
+  const gitDir = await ports.repository.git.at(worktree.dir).text(['rev-parse', '--absolute-git-dir'])
+  await dropRequest(gitDir, ports.ids.ulid(), request)
   return { applied: false, text: `${act.type} was handed to the process that works ${found.ticket}` }
 }
 
@@ -204,7 +206,6 @@ function missingHuman(desk: Desk): string[] {
 
 /** The subject an approval is bound to: the tree as it is committed on the branch. */
 async function presentSubject(desk: Desk): Promise<string> {
-  const { subjectTree } = await import('../core/tree.ts')
   return subjectTree(desk.git, 'HEAD')
 }
 

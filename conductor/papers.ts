@@ -1,6 +1,14 @@
 import type { PlacedEntry } from '../core/contracts/event.ts'
 import { renderFrontMatter } from '../core/frontmatter.ts'
-import { itemProgress, type TicketState } from './state.ts'
+import type { Item } from '../core/contracts/method.ts'
+import { type ChecklistItem, renderChecklist } from '../modes/index.ts'
+import { itemName, itemProgress, itemsHeld, type TicketState } from './state.ts'
+
+/** An item of a ticket's stretch, with the phase that asks it. */
+export interface AskedItem {
+  phase: string
+  item: Item
+}
 
 /**
  * Returns the text of a ticket's `ticket.md`: metadata as front matter, the issue's text below. It is rendered from
@@ -44,6 +52,22 @@ export function renderTicketFile(state: TicketState, entries: readonly PlacedEnt
     usage: ledger.usage,
   }
   return renderFrontMatter(withoutUndefined(data), `\n${(opened?.issue.body ?? '').trim()}\n`)
+}
+
+/** Returns the text of a ticket's `checklist.md`: every item of its stretch, with the ticks that the log holds. */
+export function renderTicketChecklist(state: TicketState, asked: readonly AskedItem[]): string {
+  const held = itemsHeld(state)
+  return renderChecklist(
+    asked.map(({ phase, item }): ChecklistItem => {
+      const ticks = state.ledger.ticks.filter((tick) => tick.phase === phase && tick.item === item.id)
+      return {
+        ...item,
+        phase,
+        ticks: ticks.map(({ attempt, subject }) => ({ attempt, subject })),
+        holds: held.has(itemName(phase, item.id)),
+      }
+    }),
+  )
 }
 
 function withoutUndefined(data: Record<string, unknown>): Record<string, unknown> {

@@ -22,7 +22,7 @@ export async function commitRecord(desk: Desk, subject: string, extra: readonly 
 /** Writes what is rendered from the state: the ticket's metadata and its checklist. */
 export async function writePapers(desk: Desk): Promise<void> {
   await writeAtomically(join(desk.folder, 'ticket.md'), renderTicketFile(desk.state, desk.entries))
-  await writeAtomically(join(desk.folder, 'checklist.md'), renderTicketChecklist(desk.state))
+  await writeAtomically(join(desk.folder, 'checklist.md'), renderTicketChecklist(desk.state, desk.asked))
 }
 
 /** Returns the message of a commit of ours: a subject and the trailers that bind it to the log. */

@@ -188,9 +188,12 @@ export const EVENT_SCHEMAS = Object.fromEntries(
   EVENT_TYPES.map((type) => [type, z.looseObject({ ...EVENT_DATA[type], ...common })]),
 ) as unknown as { [T in EventType]: Shape<T> }
 
-export type EventData<T extends EventType> = z.infer<Shape<T>>
+/** Typed by the fields that are known; the schema keeps the others at run time. */
+type Known<T extends EventType> = z.ZodObject<Fields<T> & typeof common, z.core.$strip>
+
+export type EventData<T extends EventType> = z.infer<Known<T>>
 /** What a writer gives; defaults are filled in. */
-export type EventInput<T extends EventType> = z.input<Shape<T>>
+export type EventInput<T extends EventType> = z.input<Known<T>>
 
 /** One event as programs see it, data checked. */
 export type TicketEvent = { [T in EventType]: { type: T; data: EventData<T> } }[EventType]
