@@ -1,6 +1,7 @@
 import type { Ports } from '../conductor/ports.ts'
 import type { FoundTicket } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
+import type { GateSpec } from '../core/contracts/gate.ts'
 import type { FileReader, Method } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
@@ -62,11 +63,12 @@ export async function openPorts(
   context: Context,
   options: { forge: 'local' | 'github' | undefined; display: RunDisplay },
 ): Promise<Ports> {
-  const [{ openRepository }, { readerAt }, { committedConfig }, agents] = await Promise.all([
+  const [{ openRepository }, { readerAt }, { committedConfig }, agents, { renderBrief }] = await Promise.all([
     import('../core/repository.ts'),
     import('../core/reader.ts'),
     import('../conductor/definitions.ts'),
     import('../agents/index.ts'),
+    import('./brief.ts'),
   ])
   const repository = await openRepository(context.cwd, context.env)
   const config = await committedConfig(repository)
@@ -82,7 +84,7 @@ export async function openPorts(
     signal: context.signal,
     select: agents.selectIssues,
     choose: agents.chooseRuntime,
-    brief: agents.briefOf,
+    brief: renderBrief,
     onEvent: (ticket, entry) => display.event(ticket, entry),
     onTurn: (ticket, event) => display.turn(ticket, event),
     onProgress: (ticket, text) => display.progress(ticket, text),
@@ -155,4 +157,14 @@ export async function operatorName(repository: Repository): Promise<string> {
     kind: 'environment',
     hint: 'run `git config user.name "Your Name"` and `git config user.email you@example.com`',
   })
+}
+
+/** Returns every gate of the working tree's configuration, by id. Extensions are loaded only to judge, from a commit. */
+export async function gatesHere(context: Context): Promise<ReadonlyMap<string, GateSpec>> {
+  const [{ resolveGates }, { config }, method] = await Promise.all([
+    import('../gates/index.ts'),
+    openHere(context).catch(nothingWithoutRepository),
+    methodHere(context),
+  ])
+  return resolveGates({ config, method })
 }
