@@ -52,7 +52,9 @@ export function decide(
   const blocking = open.filter(({ gate }) => gate.severity === 'block')
   const reasons = [
     ...blocking.map(({ gate, result, standing }) => reasonOf(gate, result, standing)),
-    ...open.filter(({ gate }) => gate.severity === 'warn').map((one) => `warning: ${reasonOf(one.gate, one.result, one.standing)}`),
+    ...open
+      .filter(({ gate }) => gate.severity === 'warn')
+      .map((one) => `warning: ${reasonOf(one.gate, one.result, one.standing)}`),
   ]
   const allow = blocking.length === 0
   if (allow && reasons.length === 0) reasons.push(`${mode}: ${count(required.length, 'required gate')} hold`)
@@ -74,7 +76,8 @@ export function standingOf(
   if (result === undefined) return 'missing'
   const subject = present[result.subject.kind]
   if (result.spec !== gate.spec || (subject !== undefined && subject !== result.subject.digest)) return 'stale'
-  if (result.verdict === 'waived' && result.expires !== undefined && !(Date.parse(now) < Date.parse(result.expires))) return 'stale'
+  if (result.verdict === 'waived' && result.expires !== undefined && !(Date.parse(now) < Date.parse(result.expires)))
+    return 'stale'
   return result.verdict
 }
 
@@ -84,9 +87,7 @@ export function holds(standing: Standing): boolean {
 }
 
 /** Returns the last result of each gate. */
-export function latestOf(
-  results: readonly GateResult[] | Readonly<Record<string, GateResult>>,
-): ReadonlyMap<string, GateResult> {
+export function latestOf(results: readonly GateResult[] | Readonly<Record<string, GateResult>>): ReadonlyMap<string, GateResult> {
   const list = Array.isArray(results) ? (results as readonly GateResult[]) : Object.values(results)
   return new Map(list.map((result) => [result.gate, result]))
 }

@@ -1,9 +1,12 @@
 import { timestamp } from '../core/clock.ts'
-import type { GateResult, GateSpec, Standing } from '../core/contracts/gate.ts'
+import type { Config } from '../core/config.ts'
+import type { GateResult, GateSpec } from '../core/contracts/gate.ts'
+import type { Method } from '../core/contracts/method.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { waiverOf } from './approval.ts'
 import { BUILTINS } from './builtin/list.ts'
-import { holds, latestOf, standingOf } from './decide.ts'
+import { joinGates } from './configured.ts'
+import { holds } from './decide.ts'
 import { type Answer, inconclusive, type JudgeContext, notApplicable } from './gate.ts'
 import { findReusable, gateKey, inputsOf, isScoped, touchesScope } from './key.ts'
 import { judgeArtifact } from './kinds/artifact.ts'
@@ -12,7 +15,22 @@ import { judgeHuman } from './kinds/human.ts'
 import { judgeKofn } from './kinds/kofn.ts'
 import { judgeMetric } from './kinds/metric.ts'
 import { specDigest } from './spec.ts'
+import { standingsOf } from './standings.ts'
 import { openView, type View } from './view.ts'
+
+const SPECS: readonly GateSpec[] = BUILTINS.map(({ spec }) => spec)
+
+/** Returns every gate there is for a configuration, by id. @throws VT_GATE_TWICE when two have one id */
+export function resolveGates({
+  config,
+  extensionGates,
+}: {
+  config: Config
+  method?: Method
+  extensionGates?: readonly GateSpec[]
+}): ReadonlyMap<string, GateSpec> {
+  return joinGates(SPECS, config, extensionGates)
+}
 
 /**
  * Returns one gate's result on what the context describes. A gate that could not be judged is inconclusive, with the
@@ -21,7 +39,7 @@ import { openView, type View } from './view.ts'
  * Runs programs of the tree for `command` gates, in the context's checkout; writes nothing else.
  */
 export async function judgeGate(spec: GateSpec, context: JudgeContext): Promise<GateResult> {
-  return judgeInView(spec, openView(context), context.results)
+  return judgeInView(spec, openView(context, SPECS), context.results)
 }
 
 /**
@@ -35,7 +53,7 @@ export async function judgeGates(
   context: JudgeContext,
   onResult: (result: GateResult) => void | Promise<void> = () => {},
 ): Promise<GateResult[]> {
-  const view = openView(context)
+  const view = openView(context, SPECS)
   const results: GateResult[] = []
   for (const spec of inOrder(specs)) {
     context.signal?.throwIfAborted()
@@ -121,29 +139,7 @@ async function look(spec: GateSpec, view: View, results: readonly GateResult[]):
   }
 }
 
-/** What other gates' latest results are worth on the present subject. */
-export async function standingsOf(
-  gates: readonly string[],
-  results: readonly GateResult[],
-  view: View,
-): Promise<ReadonlyMap<string, Standing>> {
-  const latest = latestOf(results)
-  const standings = new Map<string, Standing>()
-  for (const gate of gates) {
-    const result = latest.get(gate)
-    const present = result ? { [result.subject.kind]: await view.subject(result.subject.kind) } : {}
-    const spec = view.context.gates?.get(gate)
-    const expected = { spec: spec ? specDigest(spec) : (result?.spec ?? '') }
-    standings.set(gate, standingOf(expected, result, timestamp(view.context.clock), present))
-  }
-  return standings
-}
-
-async function unmetNeeds(
-  spec: GateSpec,
-  results: readonly GateResult[],
-  view: View,
-): Promise<string[]> {
+async function unmetNeeds(spec: GateSpec, results: readonly GateResult[], view: View): Promise<string[]> {
   // A need that is not asked in this round counts by its latest result; one that was never judged is unmet.
   const standings = await standingsOf(spec.needs, results, view)
   return spec.needs.filter((gate) => !holds(standings.get(gate) ?? 'missing'))

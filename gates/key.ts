@@ -1,10 +1,10 @@
 import { digestOf, type Json } from '../core/canonical.ts'
 import type { GateResult, GateSpec } from '../core/contracts/gate.ts'
+import type { Builtin } from './builtin/builtin.ts'
+import { inScope } from './glob.ts'
 import { artifactInputs } from './kinds/artifact.ts'
 import { commandInputs } from './kinds/command.ts'
 import { metricInputs } from './kinds/metric.ts'
-import type { Builtin } from './builtin/builtin.ts'
-import { inScope } from './glob.ts'
 import { specDigest } from './spec.ts'
 import type { View } from './view.ts'
 

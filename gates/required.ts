@@ -1,11 +1,11 @@
 import type { Config } from '../core/config.ts'
 import type { RequiredGate } from '../core/contracts/event.ts'
 import { GateSpec, type GateSpecInput } from '../core/contracts/gate.ts'
-import type { Evidence, Item, Method, ModeSpec, PhaseSpec } from '../core/contracts/method.ts'
+import type { Evidence, Item, Method, ModeSpec, PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
-import { BUILTINS, GUARD_RAILS } from './builtin/list.ts'
-import { COMMAND_NAMES, commandGates } from './builtin/commands.ts'
+import { COMMAND_NAMES, COMMANDS, commandGates, unnamedCommands } from './builtin/commands.ts'
+import { GUARD_RAILS, LISTED } from './guard-rails.ts'
 import { specDigest } from './spec.ts'
 
 /** An item of a phase and the gates that show it to be true. */
@@ -20,33 +20,6 @@ export interface Asked {
   specs: GateSpec[]
   required: RequiredGate[]
   items: BoundItem[]
-}
-
-/**
- * Returns every gate there is for a configuration, by id: the built-in ones, one for each configured command,
- * the repository's own and those of extensions.
- *
- * @throws VT_GATE_TWICE when two have one id
- */
-export function resolveGates({
-  config,
-  extensionGates = [],
-}: {
-  config: Config
-  method?: Method
-  extensionGates?: readonly GateSpec[]
-}): ReadonlyMap<string, GateSpec> {
-  const gates = new Map<string, GateSpec>()
-  for (const spec of [...BUILTINS.map(({ spec }) => spec), ...commandGates(config), ...config.gates, ...extensionGates]) {
-    if (gates.has(spec.id) || COMPILED.test(spec.id) || spec.id === COMMANDS || reserved(spec, config)) {
-      throw new ValuetrainError('VT_GATE_TWICE', `the gate id "${spec.id}" is taken`, {
-        kind: 'config',
-        hint: 'give the gate another id in .valuetrain/config.yaml or in the extension that brings it',
-      })
-    }
-    gates.set(spec.id, spec)
-  }
-  return gates
 }
 
 /**
@@ -65,10 +38,10 @@ export function requiredGates({
   gates: ReadonlyMap<string, GateSpec>
   config: Config
   method: Method
-  pipeline: string
-  phase: string
+  pipeline: string | PipelineSpec
+  phase: string | PhaseSpec
 }): Asked {
-  const { spec: position, mode } = findPhase(method, pipeline, phase)
+  const { name, spec: position, mode } = findPhase(method, pipeline, phase)
   const asked = new Map<string, { spec: GateSpec; severity: 'block' | 'warn'; item?: string }>()
   const ask = (id: string, where: string, more: { severity?: 'block' | 'warn'; item?: string } = {}): string[] => {
     const specs = id === COMMANDS ? commandGates(config) : isUnnamedCommand(id, config) ? [] : [gateNamed(gates, id, where)]
@@ -81,7 +54,7 @@ export function requiredGates({
     return specs.map(({ id }) => id)
   }
   const listed = position.gates ?? mode.gates
-  for (const id of listed) ask(id, `phase "${phase}" of pipeline "${pipeline}"`)
+  for (const id of listed) ask(id, `phase "${position.name}" of pipeline "${name}"`)
   const own = [...gates.values()].filter((spec) => !isBuiltin(spec.id) && appliesTo(spec, mode.id))
   for (const spec of own) ask(spec.id, 'the configuration')
   const items = itemsOf(mode, position).map((item): BoundItem => {
@@ -113,11 +86,6 @@ export function requiredGates({
   }
 }
 
-/** Returns the commands a configuration leaves out, so that a report says so instead of passing in silence. */
-export function unnamedCommands(config: Config): string[] {
-  return COMMAND_NAMES.filter((name) => config.commands[name] === undefined)
-}
-
 /** Returns the gate an item of a mode compiles to, `item-<mode>-<id>`. Items bound to a gate or a named command have none. */
 export function compileItem(item: Item, mode: ModeId): GateSpec {
   const { kind, subject } = kindOf(item.evidence)
@@ -133,17 +101,16 @@ export function compileItem(item: Item, mode: ModeId): GateSpec {
   return GateSpec.parse(input)
 }
 
-/** Name that stands for all configured commands where gates are listed. */
-const COMMANDS = 'commands'
-const COMPILED = /^item-/
-
 type Compiled = { kind: GateSpecInput['kind']; subject: GateSpecInput['subject'] }
 
 function kindOf(evidence: Exclude<Evidence, { kind: 'gate' }> | Evidence): Compiled {
   switch (evidence.kind) {
     case 'file': {
       const template = evidence.template === undefined ? {} : { template: evidence.template }
-      return { kind: { type: 'artifact', paths: [evidence.path], minContent: evidence.minContent, ...template }, subject: 'ticket' }
+      return {
+        kind: { type: 'artifact', paths: [evidence.path], minContent: evidence.minContent, ...template },
+        subject: 'ticket',
+      }
     }
     case 'command':
       if (evidence.argv === undefined) throw evidenceWrong('a command item names neither a command nor an argv')
@@ -151,7 +118,10 @@ function kindOf(evidence: Exclude<Evidence, { kind: 'gate' }> | Evidence): Compi
     case 'metric':
       return { kind: { type: 'metric', file: evidence.file, path: evidence.path, rule: evidence.rule }, subject: 'ticket' }
     case 'approval':
-      return { kind: { type: 'human', roles: evidence.roles, quorum: evidence.quorum, question: evidence.question }, subject: 'human' }
+      return {
+        kind: { type: 'human', roles: evidence.roles, quorum: evidence.quorum, question: evidence.question },
+        subject: 'human',
+      }
     case 'link':
       return { kind: { type: 'builtin', name: 'link', options: { to: evidence.to } }, subject: 'session' }
     case 'gate':
@@ -160,7 +130,10 @@ function kindOf(evidence: Exclude<Evidence, { kind: 'gate' }> | Evidence): Compi
 }
 
 function evidenceWrong(message: string): ValuetrainError {
-  return new ValuetrainError('VT_ITEM_EVIDENCE', message, { kind: 'config', hint: 'mend the evidence of the item in its mode file' })
+  return new ValuetrainError('VT_ITEM_EVIDENCE', message, {
+    kind: 'config',
+    hint: 'mend the evidence of the item in its mode file',
+  })
 }
 
 /** The items a phase asks of its mode: those it names, else all that are there. Entry items are asked, too: they must still hold. */
@@ -181,16 +154,19 @@ function itemsOf(mode: ModeSpec, phase: PhaseSpec): Item[] {
   })
 }
 
-function findPhase(method: Method, pipeline: string, phase: string): { spec: PhaseSpec; mode: ModeSpec } {
-  const phases = method.pipelines.get(pipeline)?.phases ?? []
-  const spec = phases.find(({ name }) => name === phase)
+function findPhase(
+  method: Method,
+  pipeline: string | PipelineSpec,
+  phase: string | PhaseSpec,
+): { name: string; spec: PhaseSpec; mode: ModeSpec } {
+  const name = typeof pipeline === 'string' ? pipeline : pipeline.id
+  const phases = (typeof pipeline === 'string' ? method.pipelines.get(pipeline)?.phases : pipeline.phases) ?? []
+  const wanted = typeof phase === 'string' ? phase : phase.name
+  const spec = phases.find((one) => one.name === wanted)
   const mode = spec && method.modes.get(spec.mode)
-  if (spec && mode) return { spec, mode }
-  const near = didYouMean(
-    phase,
-    phases.map(({ name }) => name),
-  )
-  throw new ValuetrainError('VT_PHASE_UNKNOWN', `pipeline "${pipeline}" has no phase "${phase}"${near}`, {
+  if (spec && mode) return { name, spec, mode }
+  const known = phases.map((one) => one.name)
+  throw new ValuetrainError('VT_PHASE_UNKNOWN', `pipeline "${name}" has no phase "${wanted}"${didYouMean(wanted, known)}`, {
     kind: 'config',
     hint: '`valuetrain mode list` shows modes, `.valuetrain/pipelines` holds the pipelines of this repository',
   })
@@ -199,10 +175,14 @@ function findPhase(method: Method, pipeline: string, phase: string): { spec: Pha
 function gateNamed(gates: ReadonlyMap<string, GateSpec>, id: string, where: string): GateSpec {
   const spec = gates.get(id)
   if (spec) return spec
-  throw new ValuetrainError('VT_GATE_UNKNOWN', `${where} asks the gate "${id}", which does not exist${didYouMean(id, [...gates.keys(), COMMANDS])}`, {
-    kind: 'config',
-    hint: '`valuetrain gate list` shows the gates',
-  })
+  throw new ValuetrainError(
+    'VT_GATE_UNKNOWN',
+    `${where} asks the gate "${id}", which does not exist${didYouMean(id, [...gates.keys(), COMMANDS])}`,
+    {
+      kind: 'config',
+      hint: '`valuetrain gate list` shows the gates',
+    },
+  )
 }
 
 function appliesTo(spec: GateSpec, mode: ModeId): boolean {
@@ -211,14 +191,9 @@ function appliesTo(spec: GateSpec, mode: ModeId): boolean {
 }
 
 function isBuiltin(id: string): boolean {
-  return BUILTINS.some(({ spec }) => spec.id === id) || (COMMAND_NAMES as readonly string[]).includes(id)
+  return ([...GUARD_RAILS, ...LISTED, ...COMMAND_NAMES] as readonly string[]).includes(id)
 }
 
 function isUnnamedCommand(id: string, config: Config): boolean {
-  return (COMMAND_NAMES as readonly string[]).includes(id) && unnamedCommands(config).includes(id)
-}
-
-/** A command's name stays taken where the configuration does not name the command, or naming it later would break the file. */
-function reserved(spec: GateSpec, config: Config): boolean {
-  return isUnnamedCommand(spec.id, config)
+  return unnamedCommands(config).includes(id)
 }

@@ -26,7 +26,8 @@ export async function changedScripts(
       if (changed.has(inFolder(argument))) found.push({ gate: id, script: inFolder(argument) })
     }
     if (/^(?:g?make)$/.test(kind.argv[0] ?? '')) {
-      for (const file of ['Makefile', 'makefile', 'GNUmakefile'].map(inFolder)) if (changed.has(file)) found.push({ gate: id, script: file })
+      for (const file of ['Makefile', 'makefile', 'GNUmakefile'].map(inFolder))
+        if (changed.has(file)) found.push({ gate: id, script: file })
     }
     const names = packageScripts(kind.argv)
     const manifest = inFolder('package.json')

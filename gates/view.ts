@@ -1,10 +1,11 @@
 import type { EventData, EventType, PlacedEntry } from '../core/contracts/event.ts'
-import type { SubjectKind } from '../core/contracts/gate.ts'
+import type { GateSpec, SubjectKind } from '../core/contracts/gate.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Git } from '../core/git.ts'
 import { requireRevision } from '../core/refs.ts'
-import { loadSession, type TicketSession } from '../sessions/index.ts'
 import { type ChangedPath, changedPaths, readBlobs, readerAt, resolveCommit, type TreeReader } from '../core/tree.ts'
+import { loadSession, type TicketSession } from '../sessions/index.ts'
+import { joinGates } from './configured.ts'
 import type { JudgeContext } from './gate.ts'
 import { subjectDigest, workDigest } from './subject.ts'
 
@@ -24,6 +25,9 @@ export interface NewBlob {
 /** One change as gates read it; everything is looked up once and kept. */
 export interface View {
   context: JudgeContext
+  builtins: readonly GateSpec[]
+  /** Gates by id. @throws VT_GATE_TWICE */
+  gates(): ReadonlyMap<string, GateSpec>
   git: Git
   /** Files at the head. */
   head: TreeReader
@@ -50,8 +54,8 @@ export interface View {
   work(): Promise<string>
 }
 
-/** Returns what gates see of a context. */
-export function openView(context: JudgeContext): View {
+/** Returns what gates see of a context. `builtins` are the specifications of the gates that come with the package. */
+export function openView(context: JudgeContext, builtins: readonly GateSpec[]): View {
   const { git } = context.repository
   const headCommit = once(() => resolveCommit(git, context.head))
   const fromRevision = once(async () => mergeBase(git, context.base, await headCommit()))
@@ -72,6 +76,8 @@ export function openView(context: JudgeContext): View {
   const readers = { head, from, base }
   return {
     context,
+    builtins,
+    gates: () => context.gates ?? joinGates(builtins, context.config),
     git,
     head,
     from,
@@ -110,7 +116,7 @@ export function eventsOf<T extends EventType>(
   const superseded = new Set(entries.flatMap((entry) => entry.data?.supersedes ?? []))
   return entries.flatMap((entry) =>
     entry.type === type && entry.data !== null && !superseded.has(entry.id)
-      ? [{ id: entry.id, ts: entry.ts, data: entry.data as EventData<T> }]
+      ? [{ id: entry.id, ts: entry.ts, data: entry.data as unknown as EventData<T> }]
       : [],
   )
 }

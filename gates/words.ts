@@ -9,7 +9,10 @@ const PLACEHOLDERS: readonly { name: string; pattern: RegExp }[] = [
   { name: 'lorem ipsum', pattern: /\blorem\s+ipsum\b/i },
   { name: 'a <fill in> mark', pattern: /<(?:fill|your|insert|describe|placeholder|name|add|replace)\b[^<>\n]{0,80}>/i },
   { name: 'a {{…}} mark', pattern: /\{\{[^{}\n]*\}\}/ },
-  { name: 'a […] mark', pattern: /\[(?:fill in|insert|placeholder|to be (?:done|written|defined|determined)|your [a-z ]+)[^\]\n]{0,60}\]/i },
+  {
+    name: 'a […] mark',
+    pattern: /\[(?:fill in|insert|placeholder|to be (?:done|written|defined|determined)|your [a-z ]+)[^\]\n]{0,60}\]/i,
+  },
   { name: 'placeholder', pattern: /\b(?:placeholder text|insert text here|to be (?:written|defined|determined|filled in))\b/i },
 ]
 

@@ -22,7 +22,8 @@ export const branchName = builtin(
         return failed(`branch "${branch.slice(0, 80)}" is named like a ticket branch and names no ticket`)
       }
       const expected = branchOf(ticket)
-      if (branch !== undefined && branch !== expected) return failed(`ticket ${ticket} is on branch "${branch.slice(0, 80)}", not on ${expected}`)
+      if (branch !== undefined && branch !== expected)
+        return failed(`ticket ${ticket} is on branch "${branch.slice(0, 80)}", not on ${expected}`)
       if (branch === undefined && !(await carries(view, expected))) return failed(`no branch ${expected} leads to what is judged`)
       const strangers = [...new Set((await view.changes()).flatMap(({ path }) => ticketOfPath(path) ?? []))].filter(
         (name) => name !== ticket,

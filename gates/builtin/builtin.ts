@@ -1,5 +1,5 @@
 import type { Json } from '../../core/canonical.ts'
-import { GateSpec, type GateResult, type GateSpecInput } from '../../core/contracts/gate.ts'
+import { type GateResult, GateSpec, type GateSpecInput } from '../../core/contracts/gate.ts'
 import type { Answer } from '../gate.ts'
 import type { View } from '../view.ts'
 

@@ -12,7 +12,8 @@ export const change = builtin(
   {
     async judge(view) {
       const changed = (await view.changes()).filter(({ path }) => !path.startsWith('.valuetrain/'))
-      if (changed.length > 0) return passed(`${changed.length} ${changed.length === 1 ? 'file' : 'files'} changed outside .valuetrain`)
+      if (changed.length > 0)
+        return passed(`${changed.length} ${changed.length === 1 ? 'file' : 'files'} changed outside .valuetrain`)
       const message = 'nothing-changed: no file outside .valuetrain differs from the base'
       return failed(message, { findings: [{ rule: 'nothing-changed', severity: 'error', message }] })
     },

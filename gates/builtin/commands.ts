@@ -3,7 +3,14 @@ import { GateSpec } from '../../core/contracts/gate.ts'
 
 /** Commands that a configuration may name, in the order in which they are run: cheap ones first. */
 export const COMMAND_NAMES = ['lint', 'types', 'build', 'test'] as const
+/** Name that stands for all configured commands where gates are listed. */
+export const COMMANDS = 'commands'
 export type CommandName = (typeof COMMAND_NAMES)[number]
+
+/** Returns the commands a configuration leaves out, so that a report says so instead of passing in silence. */
+export function unnamedCommands(config: Config): string[] {
+  return COMMAND_NAMES.filter((name) => config.commands[name] === undefined)
+}
 
 const TITLES: Record<CommandName, string> = {
   lint: 'The lint command succeeds',

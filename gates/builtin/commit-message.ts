@@ -26,7 +26,8 @@ export const commitMessage = builtin(
     async judge(view) {
       const ticket = ticketOf(view)
       const { conventional } = view.context.config.commits
-      if (ticket === undefined && !conventional) return notApplicable('this is no ticket branch, and no message style is configured')
+      if (ticket === undefined && !conventional)
+        return notApplicable('this is no ticket branch, and no message style is configured')
       const commits = await messages(view)
       return byFindings(
         commits.flatMap((commit) => problemsOf(commit, ticket, conventional)),
@@ -56,7 +57,11 @@ function problemsOf({ id, parents, message }: RangeCommit, ticket: string | unde
 
 /** The trailers of the last paragraph, as git reads them. */
 function trailers(message: string, key: string): string[] {
-  const last = message.trimEnd().split(/\n\s*\n/).at(-1) ?? ''
+  const last =
+    message
+      .trimEnd()
+      .split(/\n\s*\n/)
+      .at(-1) ?? ''
   return last.split('\n').flatMap((line) => {
     const found = /^([A-Za-z0-9-]+)\s*:\s*(.*)$/.exec(line)
     return found?.[1]?.toLowerCase() === key.toLowerCase() ? [(found[2] ?? '').trim()] : []

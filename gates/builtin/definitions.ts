@@ -1,13 +1,15 @@
-import { readConfig, type Config } from '../../core/config.ts'
+import { type Config, readConfig } from '../../core/config.ts'
 import type { Finding, GateSpec } from '../../core/contracts/gate.ts'
 import type { FileReader, Method } from '../../core/contracts/method.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { loadMethod } from '../../modes/index.ts'
 import { approvalsOf } from '../approval.ts'
+import { joinGates } from '../configured.ts'
 import { byFindings, passed } from '../gate.ts'
-import { requiredGates, resolveGates } from '../required.ts'
+import { requiredGates } from '../required.ts'
 import { changedScripts } from '../scripts.ts'
 import { specDigest } from '../spec.ts'
+import type { View } from '../view.ts'
 import { weakened } from '../weakened.ts'
 import { builtin } from './builtin.ts'
 
@@ -27,9 +29,9 @@ export const definitions = builtin(
     async judge(view) {
       const changed = new Set((await view.changes()).map(({ path }) => path))
       if (changed.size === 0) return passed('no definition is changed')
-      const before = await read(view.from)
+      const before = await read(view.from, view)
       if (before instanceof ValuetrainError) return passed('the range starts from definitions that cannot be read')
-      const after = await read(view.head)
+      const after = await read(view.head, view)
       if (after instanceof ValuetrainError) {
         return byFindings([{ rule: 'definitions-broken', severity: 'error', message: after.message.slice(0, 300) }], '')
       }
@@ -39,11 +41,16 @@ export const definitions = builtin(
         ...compareGates(before, after),
         ...compareAsked(before, after),
         ...compareConfig(before.config, after.config),
-        ...before.config.extensions.gates.filter((path) => changed.has(path)).map((path) => weak('extension', `${path}, which defines gates, is changed`)),
+        ...before.config.extensions.gates
+          .filter((path) => changed.has(path))
+          .map((path) => weak('extension', `${path}, which defines gates, is changed`)),
       ]
       const approval = approvalsOf(view.context.entries, 'definitions', [await view.work()])[0]
       const shown = approval ? findings.map((one): Finding => ({ ...one, severity: 'notice' })) : findings
-      return byFindings(shown, approval ? `${approval.name} approved what the change does to the gates` : 'no gate asks less than before')
+      return byFindings(
+        shown,
+        approval ? `${approval.name} approved what the change does to the gates` : 'no gate asks less than before',
+      )
     },
   },
 )
@@ -54,10 +61,10 @@ interface Definitions {
   gates: ReadonlyMap<string, GateSpec>
 }
 
-async function read(reader: FileReader): Promise<Definitions | ValuetrainError> {
+async function read(reader: FileReader, { builtins }: View): Promise<Definitions | ValuetrainError> {
   try {
     const { config } = await readConfig(reader)
-    return { config, method: await loadMethod(reader, config), gates: resolveGates({ config }) }
+    return { config, method: await loadMethod(reader, config), gates: joinGates(builtins, config) }
   } catch (error) {
     if (error instanceof ValuetrainError && error.kind !== 'internal') return error
     throw error

@@ -27,9 +27,16 @@ export const evidence = builtin(
       if (ticket === undefined) return notApplicable('there is no ticket, so no artifacts')
       const folder = `${ticketFolder(ticket)}/artifacts`
       const files: Record<string, string> = {}
-      const findings = [...(await deliverables(view, folder, files)), ...(await recorded(view, folder, files)), ...(await judged(view, files))]
+      const findings = [
+        ...(await deliverables(view, folder, files)),
+        ...(await recorded(view, folder, files)),
+        ...(await judged(view, files)),
+      ]
       const looked = Object.keys(files).length
-      return { ...byFindings(unique(findings), `${looked} ${looked === 1 ? 'artifact' : 'artifacts'} looked at`), evidence: { files } }
+      return {
+        ...byFindings(unique(findings), `${looked} ${looked === 1 ? 'artifact' : 'artifacts'} looked at`),
+        evidence: { files },
+      }
     },
   },
 )
@@ -53,12 +60,15 @@ async function deliverables(view: View, folder: string, files: Record<string, st
 
 /** The latest record of each artifact counts; the change summary has a gate of its own. */
 async function recorded(view: View, folder: string, files: Record<string, string>): Promise<Finding[]> {
-  const latest = new Map(eventsOf(view.context.entries, 'ARTIFACT_WRITTEN').map(({ data }) => [placeOf(data.path, folder), data.digest]))
+  const latest = new Map(
+    eventsOf(view.context.entries, 'ARTIFACT_WRITTEN').map(({ data }) => [placeOf(data.path, folder), data.digest]),
+  )
   latest.delete(`${folder}/${SUMMARY_FILE}`)
   const findings: Finding[] = []
   for (const [path, digest] of latest) {
     const text = await readPlain(view, path)
-    if (text === undefined) findings.push({ rule: 'missing', severity: 'error', message: `${path} was recorded and is missing`, path })
+    if (text === undefined)
+      findings.push({ rule: 'missing', severity: 'error', message: `${path} was recorded and is missing`, path })
     else if (sha256(text) !== digest) {
       findings.push({ rule: 'not-recorded', severity: 'error', message: `${path} is not the artifact that was recorded`, path })
     } else files[path] = digest

@@ -1,7 +1,7 @@
 import type { Finding } from '../../core/contracts/gate.ts'
-import { isPrefix, parseSegment, segmentOfFile } from '../../sessions/index.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { ChangedPath } from '../../core/tree.ts'
+import { isPrefix, parseSegment, segmentOfFile } from '../../sessions/index.ts'
 import { byFindings } from '../gate.ts'
 import { eventsOf, ticketOfPath, type View } from '../view.ts'
 import { builtin } from './builtin.ts'

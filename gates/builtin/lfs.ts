@@ -4,7 +4,8 @@ import { describeSize, isLfsPointer, sizedBlobs } from './blob.ts'
 import { builtin } from './builtin.ts'
 
 /** Kinds of file that grow with every run and never show a useful diff. */
-const ROUTED = /\.(?:ipynb|pptx?|key|odp|csv|tsv|parquet|feather|arrow|onnx|pt|pth|ckpt|safetensors|h5|hdf5|keras|gguf|pb|tflite|joblib|pkl|npy|npz)$/i
+const ROUTED =
+  /\.(?:ipynb|pptx?|key|odp|csv|tsv|parquet|feather|arrow|onnx|pt|pth|ckpt|safetensors|h5|hdf5|keras|gguf|pb|tflite|joblib|pkl|npy|npz)$/i
 
 /** The limit is the size from which the size gate warns, so that one number says what is large. */
 export const lfs = builtin(

@@ -35,7 +35,12 @@ function look(path: string, text: string, facts: PrivateFacts): Finding[] {
   return findPrivate(text, facts).map((finding): Finding => {
     const line = lines[(finding.line ?? 1) - 1] ?? ''
     const isProse = path.includes('/artifacts/') && finding.rule === 'private-path' && !ours.some((root) => line.includes(root))
-    return { ...finding, severity: isProse ? 'warning' : 'error', message: `${path}, line ${finding.line}, ${finding.message}`, path }
+    return {
+      ...finding,
+      severity: isProse ? 'warning' : 'error',
+      message: `${path}, line ${finding.line}, ${finding.message}`,
+      path,
+    }
   })
 }
 

@@ -1,14 +1,13 @@
-import type { Finding } from '../../core/contracts/gate.ts'
+import type { Finding, GateResult } from '../../core/contracts/gate.ts'
 import { ticketFolder } from '../../core/contracts/names.ts'
-import { parseChecklist } from '../../modes/index.ts'
 import { ValuetrainError } from '../../core/errors.ts'
+import { isDone, parseChecklist } from '../../modes/index.ts'
 import { holds } from '../decide.ts'
 import { type Answer, byFindings, notApplicable } from '../gate.ts'
-import { standingsOf } from '../judge.ts'
-import { requiredGates, resolveGates } from '../required.ts'
-import { builtin } from './builtin.ts'
-import type { GateResult } from '../../core/contracts/gate.ts'
+import { requiredGates } from '../required.ts'
+import { standingsOf } from '../standings.ts'
 import type { View } from '../view.ts'
+import { builtin } from './builtin.ts'
 
 /**
  * Inside a phase an item is done when the gates that show it hold for the present work, whatever its tick says. Where no
@@ -33,8 +32,8 @@ export const requiredItems = builtin(
 )
 
 async function ofPhase(view: View, pipeline: string, phase: string, results: readonly GateResult[]): Promise<Answer> {
-  const { config, method, gates = resolveGates({ config }) } = view.context
-  const { items } = requiredGates({ gates, config, method, pipeline, phase })
+  const { config, method } = view.context
+  const { items } = requiredGates({ gates: view.gates(), config, method, pipeline, phase })
   const bound = items.filter(({ item }) => item.required)
   const standings = await standingsOf([...new Set(bound.flatMap(({ gates }) => gates))], results, view)
   const findings = bound.flatMap(({ item, gates: shownBy }): Finding[] => {
@@ -57,8 +56,9 @@ async function ofChecklists(view: View, tickets: readonly string[]): Promise<Ans
     const text = await view.head.read(path)
     if (text === undefined) continue
     try {
-      for (const { id, required, ticked } of parseChecklist(text, path)) {
-        if (required && !ticked) findings.push({ rule: 'item-open', severity: 'error', message: `${ticket}: item "${id}" is open`, path })
+      const open = parseChecklist(text, path).filter((item) => item.required && !isDone(item))
+      for (const { id, phase } of open) {
+        findings.push({ rule: 'item-open', severity: 'error', message: `${ticket}: item "${id}" of ${phase} is open`, path })
       }
     } catch (error) {
       if (!(error instanceof ValuetrainError)) throw error

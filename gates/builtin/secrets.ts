@@ -1,8 +1,8 @@
-import { findSecrets } from '../../core/secrets.ts'
 import type { Finding } from '../../core/contracts/gate.ts'
+import { findSecrets } from '../../core/secrets.ts'
 import { byFindings } from '../gate.ts'
-import { builtin } from './builtin.ts'
 import { sizedBlobs } from './blob.ts'
+import { builtin } from './builtin.ts'
 
 /**
  * Looks through everything the range's history brings, not only its end: a key that a later commit removes is still in
@@ -30,7 +30,12 @@ export const secrets = builtin(
         findings.push(...look(content.toString('latin1'), known.get(id) ?? new Set(), path))
       }
       for (const { id, message } of await view.commits()) {
-        findings.push(...look(message, new Set(), `the message of commit ${id.slice(0, 8)}`).map(({ path, ...rest }) => ({ ...rest, commit: id })))
+        findings.push(
+          ...look(message, new Set(), `the message of commit ${id.slice(0, 8)}`).map(({ path, ...rest }) => ({
+            ...rest,
+            commit: id,
+          })),
+        )
       }
       return byFindings(findings, 'no key, token or private key in what the change brings')
     },
@@ -42,7 +47,13 @@ function look(text: string, known: ReadonlySet<string>, where: string): Finding[
     .filter(({ start, end }) => !known.has(text.slice(start, end)))
     .map(({ rule, start }): Finding => {
       const line = text.slice(0, start).split('\n').length
-      return { rule, severity: 'error', message: `${where}, line ${line}, holds what looks like a secret (${rule})`, path: where, line }
+      return {
+        rule,
+        severity: 'error',
+        message: `${where}, line ${line}, holds what looks like a secret (${rule})`,
+        path: where,
+        line,
+      }
     })
 }
 

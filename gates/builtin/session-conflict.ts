@@ -1,8 +1,8 @@
-import type { Finding } from '../../core/contracts/gate.ts'
 import type { PlacedEntry } from '../../core/contracts/event.ts'
+import type { Finding } from '../../core/contracts/gate.ts'
 import { type ModeId, ticketFolder } from '../../core/contracts/names.ts'
-import { parseFrontMatter } from '../../core/frontmatter.ts'
 import { ValuetrainError } from '../../core/errors.ts'
+import { parseFrontMatter } from '../../core/frontmatter.ts'
 import { mayMove } from '../../modes/index.ts'
 import { byFindings } from '../gate.ts'
 import type { View } from '../view.ts'
@@ -63,7 +63,8 @@ export function unexplainedMoves(entries: readonly PlacedEntry[]): string[] {
         const { phase, mode } = entry.data
         if (ended !== undefined) problems.push(`phase ${phase} was entered after ${ended}`)
         if (at && !mayMove(at.mode, mode)) problems.push(`there is no way from ${at.mode} to ${mode}`)
-        if (at?.phase !== phase && mayEnter !== 'any' && !mayEnter?.has(phase)) problems.push(`nothing decided to enter phase ${phase}`)
+        if (at?.phase !== phase && mayEnter !== 'any' && !mayEnter?.has(phase))
+          problems.push(`nothing decided to enter phase ${phase}`)
         at = { phase, mode }
         mayEnter = undefined
         break

@@ -1,8 +1,8 @@
 import type { Finding } from '../../core/contracts/gate.ts'
 import { byFindings } from '../gate.ts'
 import { ticketOfPath } from '../view.ts'
-import { builtin } from './builtin.ts'
 import { describeSize, isBinary, isSmallImage, sizedBlobs } from './blob.ts'
+import { builtin } from './builtin.ts'
 
 /** A large file stays in every clone for ever, also when a later commit removes it. */
 export const size = builtin(

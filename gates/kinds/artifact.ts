@@ -2,8 +2,8 @@ import { sha256 } from '../../core/canonical.ts'
 import type { Finding, GateKind } from '../../core/contracts/gate.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { type Answer, byFindings, notApplicable } from '../gate.ts'
-import { missingKeys, ownWords, placeholdersIn } from '../words.ts'
 import { expandPath, type View } from '../view.ts'
+import { missingKeys, ownWords, placeholdersIn } from '../words.ts'
 
 type Artifact = Extract<GateKind, { type: 'artifact' }>
 
@@ -58,7 +58,8 @@ export function problemsOf(
     findings.push(problem('too-little', `${path} has ${own} words of its own, ${Math.max(1, rule.minContent)} are asked`))
   }
   try {
-    for (const key of missingKeys(text, rule.schema, path)) findings.push(problem('key', `${path} has no "${key}" in its front matter`))
+    for (const key of missingKeys(text, rule.schema, path))
+      findings.push(problem('key', `${path} has no "${key}" in its front matter`))
   } catch (error) {
     if (!(error instanceof ValuetrainError)) throw error
     findings.push(problem('front-matter', error.message))

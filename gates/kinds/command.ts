@@ -7,8 +7,8 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside } from '../../core/files.ts'
 import { relativise } from '../../core/privacy.ts'
 import { runProcess } from '../../core/process.ts'
-import { redactSecrets } from '../../core/secrets.ts'
 import { worktreeRoot } from '../../core/repository.ts'
+import { redactSecrets } from '../../core/secrets.ts'
 import { type Answer, failed, inconclusive, type JudgeContext, passed } from '../gate.ts'
 
 type Command = Extract<GateKind, { type: 'command' }>
@@ -44,7 +44,8 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
     }
     const name = presentable(kind.argv.join(' '), [dir, ...roots]).slice(0, 200)
     if (run.missing) return inconclusive(`the program of \`${name}\` could not be found`, { evidence })
-    if (run.timedOut !== undefined) return inconclusive(`\`${name}\` took longer than ${spec.timeoutMs / 1000} s and was ended`, { evidence })
+    if (run.timedOut !== undefined)
+      return inconclusive(`\`${name}\` took longer than ${spec.timeoutMs / 1000} s and was ended`, { evidence })
     if (run.signal) return inconclusive(`\`${name}\` was ended by ${run.signal}`, { evidence })
     if (run.exit !== null && kind.okExit.includes(run.exit)) return passed(`\`${name}\` ended with ${run.exit}`, { evidence })
     return failed(`\`${name}\` ended with ${run.exit}${lastLine(tail)}`, { evidence })
@@ -130,4 +131,3 @@ function lastLine(tail: string): string {
   const line = tail.split('\n').at(-1)?.trim() ?? ''
   return line === '' ? '' : `: ${line.slice(0, 200)}`
 }
-

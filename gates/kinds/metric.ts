@@ -1,6 +1,6 @@
+import type * as z from 'zod'
 import { sha256 } from '../../core/canonical.ts'
 import type { GateKind, MetricRule } from '../../core/contracts/gate.ts'
-import type * as z from 'zod'
 import { type Answer, failed, notApplicable, passed } from '../gate.ts'
 import { expandPath, type View } from '../view.ts'
 import { readPlain } from './artifact.ts'
