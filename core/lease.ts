@@ -1,0 +1,224 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, timestamp } from './clock.ts'
+import { ValuetrainError } from './errors.ts'
+import { writeAtomically } from './files.ts'
+import { type Fate, fateOf, type ProcessIdentity } from './identity.ts'
+import type { Ids } from './ids.ts'
+import { type LeaseRecord, type LeaseRefs, openLeaseRefs, type ReadRecord } from './lease-refs.ts'
+import { ownIdentity } from './lock.ts'
+import type { Repository } from './repository.ts'
+
+/** A claim on an issue that this process holds. `renewLease` and `releaseLease` keep it up to date. */
+export interface Lease {
+  readonly issue: number
+  readonly remote: string | null
+  /** Keyed digest that says nothing about host, user or process. */
+  readonly owner: string
+  /** Rises with every takeover; what an older epoch writes after it does not count. */
+  readonly epoch: number
+  renewals: number
+  /** The object the ref holds; the next swap compares with it. */
+  object: string
+  /** False once it was released or found lost. */
+  isHeld: boolean
+}
+
+/** A claim as anybody sees it. */
+export interface Claim {
+  issue: number
+  owner: string
+  epoch: number
+  renewals: number
+  /** Set when the owner is a process of this clone. */
+  holder?: { pid: number; since: string; fate: Fate }
+}
+
+export interface LeaseRequest {
+  issue: number
+  /** Name of the remote that several clones share, or null for this clone alone. */
+  remote: string | null
+  ids: Ids
+  clock: Clock
+  ttlMs: number
+  /** Milliseconds to watch a claim from elsewhere before giving up; 0 unless told. A whole `ttlMs` lets it be taken over. */
+  watchMs?: number
+  /** The highest epoch the ticket's log knows, so that a deleted ref does not begin at 1 again. */
+  epochFloor?: number
+}
+
+/**
+ * Claims an issue: swaps its lease ref, so that one of all racers wins. A claim whose process ran in this clone on this
+ * start of the machine and is gone is taken over at once; any other only after this process itself has seen the ref
+ * unchanged for one whole `ttlMs` by its own monotonic clock. Takeover raises the epoch.
+ *
+ * @throws VT_LEASE_HELD with `details` {issue, pid, since}; VT_REMOTE
+ */
+export async function takeLease(repo: Repository, request: LeaseRequest): Promise<Lease> {
+  const { issue, remote, clock, ttlMs } = request
+  const refs = openLeaseRefs(repo.git, remote)
+  const giveUp = clock.monotonic() + (request.watchMs ?? 0)
+  for (;;) {
+    const found = await refs.read(issue)
+    const claim = found && (await claimOf(repo, found))
+    if (!found || !claim || mayTakeOver(found, claim, clock, ttlMs)) {
+      const lease = await claimIssue(repo, refs, request, found)
+      if (lease) return lease
+      continue
+    }
+    if (claim.holder?.fate === 'running' || clock.monotonic() >= giveUp) throw held(claim, ttlMs)
+    await clock.sleep(Math.max(1, Math.min(ttlMs / 3, giveUp - clock.monotonic())))
+  }
+}
+
+/**
+ * Says that the claim is still worked. Called every third of its time.
+ *
+ * @throws VT_LEASE_LOST when somebody else has it now; VT_REMOTE when the remote cannot be reached
+ */
+export async function renewLease(repo: Repository, lease: Lease): Promise<void> {
+  if (!lease.isHeld) return
+  const refs = openLeaseRefs(repo.git, lease.remote)
+  const object = await refs.swap(lease.issue, lease.object, recordOf(lease, lease.renewals + 1))
+  if (typeof object === 'string') {
+    lease.object = object
+    lease.renewals += 1
+  } else if (lease.isHeld) {
+    lease.isHeld = false
+    throw new ValuetrainError('VT_LEASE_LOST', `the claim on issue ${lease.issue} was taken over by somebody else`, {
+      kind: 'environment',
+      hint: 'nothing more is written by this run; `valuetrain status` shows who goes on',
+      details: { issue: lease.issue, epoch: lease.epoch },
+    })
+  }
+}
+
+/** Gives the claim back; does nothing when it is not ours any more. A first epoch leaves no ref behind. */
+export async function releaseLease(repo: Repository, lease: Lease): Promise<void> {
+  lease.isHeld = false
+  const refs = openLeaseRefs(repo.git, lease.remote)
+  for (let round = 0; round < 5; round++) {
+    // A renewal that was under way may have moved the ref since, so it is read again.
+    const found = await refs.read(lease.issue)
+    if (found?.owner !== lease.owner) break
+    const left: LeaseRecord | undefined = lease.epoch > 1 ? { ...recordOf(lease, found.renewals), owner: null } : undefined
+    if ((await refs.swap(lease.issue, found.object, left)) !== false) break
+  }
+  await rm(runFile(repo, lease.owner), { force: true })
+}
+
+/** Returns who holds an issue, or undefined when nobody does. */
+export async function readLease(
+  repo: Repository,
+  { issue, remote }: { issue: number; remote: string | null },
+): Promise<Claim | undefined> {
+  const found = await openLeaseRefs(repo.git, remote).read(issue)
+  return found && claimOf(repo, found)
+}
+
+/** Returns all claims, by issue. */
+export async function listLeases(repo: Repository, { remote }: { remote: string | null }): Promise<Claim[]> {
+  const claims: Claim[] = []
+  for (const found of await openLeaseRefs(repo.git, remote).list()) {
+    const claim = await claimOf(repo, found)
+    if (claim) claims.push(claim)
+  }
+  return claims
+}
+
+/** What only this clone knows about an owner; never in a ref. */
+interface RunNote {
+  v: 1
+  issue: number
+  since: string
+  process: ProcessIdentity
+}
+
+async function claimIssue(
+  repo: Repository,
+  refs: LeaseRefs,
+  request: LeaseRequest,
+  found: ReadRecord | undefined,
+): Promise<Lease | undefined> {
+  const { issue, remote, ids, clock } = request
+  const owner = createHmac('sha256', await cloneKey(repo))
+    .update(ids.ulid())
+    .update(randomBytes(16))
+    .digest('hex')
+    .slice(0, 32)
+  const raised = (found?.epoch ?? 1) + (found && found.owner !== null ? 1 : 0)
+  const epoch = Math.max(1, raised, request.epochFloor ?? 1)
+  const note: RunNote = { v: 1, issue, since: timestamp(clock), process: await ownIdentity() }
+  // Noted first: a claim whose process dies right after the swap is then known to be of this clone.
+  await writeAtomically(runFile(repo, owner), JSON.stringify(note))
+  const object = await refs.swap(issue, found?.object, { v: 1, issue, owner, epoch, renewals: 0 }).catch(async (cause) => {
+    await rm(runFile(repo, owner), { force: true })
+    throw cause
+  })
+  if (typeof object !== 'string') {
+    await rm(runFile(repo, owner), { force: true })
+    return undefined
+  }
+  if (found?.owner) await rm(runFile(repo, found.owner), { force: true })
+  return { issue, remote, owner, epoch, renewals: 0, object, isHeld: true }
+}
+
+async function claimOf(repo: Repository, found: ReadRecord): Promise<Claim | undefined> {
+  const { issue, owner, epoch, renewals } = found
+  if (owner === null) return undefined
+  const claim = { issue, owner, epoch, renewals }
+  const text = /^[0-9a-f]+$/.test(owner) ? await readFile(runFile(repo, owner), 'utf8').catch(() => undefined) : undefined
+  if (text === undefined) return claim
+  const { process, since } = JSON.parse(text) as RunNote
+  return { ...claim, holder: { pid: process.pid, since, fate: await fateOf(process) } }
+}
+
+interface Sighting {
+  object: string
+  since: number
+}
+
+/** What each clock has seen of each ref: two clocks' monotonic times cannot be compared. */
+const sightings = new WeakMap<Clock, Map<string, Sighting>>()
+
+function mayTakeOver(found: ReadRecord, claim: Claim, clock: Clock, ttlMs: number): boolean {
+  if (claim.holder?.fate === 'gone') return true
+  if (claim.holder?.fate === 'running') return false
+  const seen = sightings.get(clock) ?? new Map<string, Sighting>()
+  sightings.set(clock, seen)
+  const before = seen.get(claim.owner)
+  if (before?.object === found.object) return clock.monotonic() - before.since >= ttlMs
+  seen.set(claim.owner, { object: found.object, since: clock.monotonic() })
+  return false
+}
+
+function recordOf(lease: Lease, renewals: number): LeaseRecord {
+  return { v: 1, issue: lease.issue, owner: lease.owner, epoch: lease.epoch, renewals }
+}
+
+function runFile(repo: Repository, owner: string): string {
+  return join(repo.stateDir, 'runs', `${owner}.json`)
+}
+
+/** A secret of the clone: without it an owner's digest cannot be tried against known hosts or processes. */
+async function cloneKey(repo: Repository): Promise<string> {
+  const file = join(repo.stateDir, 'key')
+  const known = await readFile(file, 'utf8').catch(() => undefined)
+  if (known !== undefined) return known
+  const key = randomBytes(32).toString('hex')
+  await writeAtomically(file, key)
+  return key
+}
+
+function held({ issue, holder, owner }: Claim, ttlMs: number): ValuetrainError {
+  const where = holder ? `process ${holder.pid} since ${holder.since}` : 'another machine or clone'
+  const seconds = Math.round(ttlMs / 1000)
+  return new ValuetrainError('VT_LEASE_HELD', `issue ${issue} is being worked by ${where}`, {
+    kind: 'environment',
+    hint: holder
+      ? `wait for it, or end that process and run \`valuetrain ticket release ${issue}\``
+      : `wait for it; a claim that nobody renews for ${seconds} s is taken over by whoever watches it`,
+    details: { issue, owner, ...(holder ? { pid: holder.pid, since: holder.since } : {}) },
+  })
+}
