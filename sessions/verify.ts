@@ -136,11 +136,14 @@ function unexplainedRedactions({ segments }: TicketSession): Finding[] {
 }
 
 /**
- * Tells whether an anchor names the very end of the log. Closing fields do not count: who cuts the tail can write them, too.
+ * Tells whether anchors name the very end of the log, and of each segment that goes on beside it. Closing fields do not
+ * count: who cuts the tail can write them, too.
  */
 function isEndTold(session: TicketSession, anchors: readonly Anchor[]): boolean {
-  const [tip] = session.heads
-  return isAnchored(session, anchors) && anchors.some(({ segment, head }) => segment === tip?.segment && head === tip.head)
+  const told = new Set(anchors.map(({ segment, head }) => `${segment}:${head}`))
+  const beside = new Set(session.outranked.map(({ segment }) => segment))
+  const ends = session.heads.filter(({ segment }, position) => position === 0 || beside.has(segment))
+  return isAnchored(session, anchors) && ends.every(({ segment, head }) => told.has(`${segment}:${head}`))
 }
 
 /** An anchored head covers its whole chain, the front matter, and through the parents named there all that came before. */
