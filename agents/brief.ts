@@ -47,7 +47,7 @@ export function briefOf(facts: BriefFacts): string {
     items(facts),
     section('Where to write', whereToWrite(facts)),
     section('What decides', decides(facts)),
-    facts.handOff === undefined ? '' : section('From the phase before', fenced(cut(facts.handOff, TAIL_CHARACTERS))),
+    facts.handOff === undefined ? '' : section('From the phase before', fenced(cut(facts.handOff, BODY_CHARACTERS))),
     section(`The mode: ${facts.mode.title}`, `${facts.mode.purpose}\n\n${cut(facts.mode.body.trim(), BODY_CHARACTERS)}`),
     section(`The role: ${facts.role.title}`, `${facts.role.purpose}\n\n${cut(facts.role.body.trim(), BODY_CHARACTERS)}`),
   ]
