@@ -31,7 +31,7 @@ export async function issueBoard(context: Context, override: 'local' | 'github' 
   const [{ issues, problems }, tickets, leases] = await Promise.all([
     forge.readIssues(),
     findTickets(repository, config),
-    listLeases(repository),
+    listLeases(repository, config),
   ])
   const ticketOf = (issue: number) => {
     const own = tickets.filter((found) => found.issue === issue)

@@ -93,9 +93,7 @@ export async function judge(
         ...(branch === undefined ? {} : { branch }),
         checkout: async () => {
           opened ??= openCheckout(repository, definitions.config, head, env)
-          const checkout = await opened
-          await checkout.clean()
-          return checkout.dir
+          return (await opened).fresh()
         },
         entries: session?.entries ?? [],
         config: definitions.config,

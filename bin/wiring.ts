@@ -63,12 +63,11 @@ export async function openPorts(
   context: Context,
   options: { forge: 'local' | 'github' | undefined; display: RunDisplay },
 ): Promise<Ports> {
-  const [{ openRepository }, { readerAt }, { committedConfig }, agents, { renderBrief }] = await Promise.all([
+  const [{ openRepository }, { readerAt }, { committedConfig }, agents] = await Promise.all([
     import('../core/repository.ts'),
     import('../core/reader.ts'),
     import('../conductor/definitions.ts'),
     import('../agents/index.ts'),
-    import('./brief.ts'),
   ])
   const repository = await openRepository(context.cwd, context.env)
   const config = await committedConfig(repository)
@@ -84,7 +83,7 @@ export async function openPorts(
     signal: context.signal,
     select: agents.selectIssues,
     choose: agents.chooseRuntime,
-    brief: renderBrief,
+    brief: agents.briefOf,
     onEvent: (ticket, entry) => display.event(ticket, entry),
     onTurn: (ticket, event) => display.turn(ticket, event),
     onProgress: (ticket, text) => display.progress(ticket, text),
