@@ -129,11 +129,7 @@ export async function takeDown(ports: Ports, ticket: string, config: Config): Pr
   const worktree = (await listWorktrees(repository)).find((candidate) => candidate.branch === branch)
   let rescue: string | undefined
   if (worktree) {
-    const closed = await closeWorktree(
-      repository,
-      { ...worktree, branch },
-      { ticket, id: ids.ulid(), keep: config.workspace.keep },
-    )
+    const closed = await closeWorktree(repository, worktree, { ticket, id: ids.ulid(), keep: config.workspace.keep })
     rescue = closed.rescue?.ref
   }
   const head = await resolveCommit(repository.git, `refs/heads/${branch}`)

@@ -1,6 +1,6 @@
 import type { PlacedEntry } from '../core/contracts/event.ts'
-import { renderFrontMatter } from '../core/frontmatter.ts'
 import type { Item } from '../core/contracts/method.ts'
+import { renderFrontMatter } from '../core/frontmatter.ts'
 import { type ChecklistItem, renderChecklist } from '../modes/index.ts'
 import { itemName, itemProgress, itemsHeld, type TicketState } from './state.ts'
 

@@ -3,25 +3,37 @@ import type { Config } from '../core/config.ts'
 import type { PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
-import type { ModeSpec, PhaseSpec, RoleSpec } from '../core/contracts/method.ts'
+import type { ModeSpec, RoleSpec } from '../core/contracts/method.ts'
+import type { ChildState } from '../core/contracts/names.ts'
 import type { Runtime, RuntimeEvent } from '../core/contracts/runtime.ts'
 import type { Ids } from '../core/ids.ts'
 import type { Repository } from '../core/repository.ts'
 
 /** What a brief is made of; `agents/` renders it. */
-export interface BriefParts {
-  issue: { number: number; title: string; body: string; labels: readonly string[] }
+export interface BriefFacts {
   ticket: string
-  phase: PhaseSpec
+  issue: Pick<Issue, 'number' | 'title' | 'body' | 'labels'>
+  pipeline: string
+  phase: string
   mode: ModeSpec
+  child: ChildState | undefined
   role: RoleSpec
+  /** What the role may use here. */
+  tools: readonly string[]
   attempt: number
-  /** Why the attempts before this one were not enough, newest last. */
-  failures: readonly string[]
-  /** Hand-off notes and decisions of earlier modes and comments of people. */
-  notes: readonly string[]
-  /** The repository's own instructions for agents, by file name. */
-  instructions: Readonly<Record<string, string>>
+  /** Attempts at this phase before the ticket is blocked. */
+  attempts: number
+  items: readonly { id: string; text: string; required: boolean; done: boolean }[]
+  /** File names to write in the artifacts folder. */
+  deliverables: readonly string[]
+  /** Repository path of the artifacts folder. */
+  artifacts: string
+  /** Gates that will be asked, by id and title. */
+  gates: readonly { id: string; title: string }[]
+  /** What went wrong at the attempt before. */
+  failures: readonly { gate: string; reasons: readonly string[]; outputTail?: string | undefined }[]
+  /** What the phases before left for this one, and what people said. */
+  handOff: string | undefined
 }
 
 /** Everything outside the conductor, handed in; `bin/wiring.ts` joins it. */
@@ -44,7 +56,7 @@ export interface Ports {
     issue: { number: number; labels: readonly string[] },
     options: { config: Config; override: string | undefined; runtimes: readonly Runtime[] },
   ): { runtime: Runtime } | { needs: string }
-  brief(parts: BriefParts): string
+  brief(facts: BriefFacts): string
   onEvent(ticket: string, entry: PlacedEntry): void
   onTurn(ticket: string, event: RuntimeEvent): void
   onProgress(ticket: string, text: string): void

@@ -5,8 +5,8 @@ import { takeRescue } from '../core/rescue.ts'
 import { changedPaths } from '../core/tree.ts'
 import { type RollbackGoal, type RollbackPlan, rollbackPlan, rollbackTarget } from '../sessions/index.ts'
 import type { Desk } from './desk.ts'
-import type { FoundTicket } from './sources.ts'
 import { commitRecord, recordMessage } from './record.ts'
+import type { FoundTicket } from './sources.ts'
 
 /** Returns what a rollback of a live ticket would restore, delete and keep; nothing is changed to find out. */
 export async function planRollback(git: Git, found: FoundTicket, goal: RollbackGoal): Promise<RollbackPlan> {
@@ -14,7 +14,16 @@ export async function planRollback(git: Git, found: FoundTicket, goal: RollbackG
   const { commit } = rollbackTarget(entries, goal)
   const base = found.state.ledger.opened?.base as string
   const created = (await changedPaths(git, base, 'HEAD')).filter(({ status }) => status === 'A').map(({ path }) => path)
-  const dirty = await git.fields(['ls-files', '-z', '--modified', '--others', '--exclude-standard', '--full-name', '--', ':(top)'])
+  const dirty = await git.fields([
+    'ls-files',
+    '-z',
+    '--modified',
+    '--others',
+    '--exclude-standard',
+    '--full-name',
+    '--',
+    ':(top)',
+  ])
   const staged = await git.fields(['diff', '--cached', '--name-only', '-z', 'HEAD', '--'])
   return rollbackPlan({
     entries,
@@ -34,7 +43,12 @@ export async function rollBack(desk: Desk, plan: RollbackPlan, actor: Actor, rea
   const { repository, ids } = desk.ports
   const id = ids.ulid()
   await commitRecord(desk, 'Record the session before going back')
-  const rescue = await takeRescue(repository, desk.worktree.dir, { ticket: desk.ticket, id, why: `rollback: ${reason}`, keep: [] })
+  const rescue = await takeRescue(repository, desk.worktree.dir, {
+    ticket: desk.ticket,
+    id,
+    why: `rollback: ${reason}`,
+    keep: [],
+  })
   const checkpoint = rescue?.ref ?? `refs/valuetrain/rescue/${desk.ticket}/${id}`
   if (!rescue) await desk.git.run(['update-ref', checkpoint, 'HEAD', ''])
   const literal = (paths: readonly string[]) => paths.map((path) => `:(top,literal)${path}`)

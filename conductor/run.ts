@@ -273,7 +273,7 @@ async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, le
     base,
     lease,
     definitions,
-    reason: lease.takenOver ? ('taken-over' as const) : ('resumed' as const),
+    reason: lease.epoch > (found?.state.ledger.epoch ?? lease.epoch) ? ('taken-over' as const) : ('resumed' as const),
     opened: {
       ticket,
       issue: { number: issue.number, title: issue.title, body: issue.body, digest: issue.digest, labels: [...issue.labels] },

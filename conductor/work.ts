@@ -3,13 +3,14 @@ import { sha256 } from '../core/canonical.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { readerAt } from '../core/reader.ts'
 import { subjectTree } from '../core/tree.ts'
 import { phaseOf } from '../modes/index.ts'
 import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
+import type { Desk } from './desk.ts'
 import type { Job, Step } from './job.ts'
 import { withTrailers, writePapers } from './record.ts'
+import { itemName, itemsHeld } from './state.ts'
 
 /** Enters the phase that is due and fixes in the log what it asks. */
 export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<Step> {
@@ -37,7 +38,7 @@ export async function briefRole(job: Job): Promise<Step> {
   const { phase, attempt } = desk.state.control
   const chosen = chooseRuntime(job)
   if ('needs' in chosen) return wait(job, 'agent-needed', chosen.needs)
-  const brief = await briefText(job)
+  const brief = briefText(job)
   const role = roleOf(job)
   await desk.record('BRIEFED', {
     phase: phase as string,
@@ -76,7 +77,7 @@ export async function workTurn(job: Job): Promise<Step> {
       child,
       role: roleOf(job),
       attempt,
-      brief: await briefText(job),
+      brief: briefText(job),
       cwd: desk.worktree.dir,
       artifacts: join(desk.folder, 'artifacts'),
       recipe: recipeOf(job),
@@ -176,33 +177,43 @@ function roleOf({ desk, definitions, pipeline }: Job) {
   return phase.role ?? definitions.method.modes.get(phase.mode)?.roles[0] ?? 'conductor'
 }
 
-async function briefText(job: Job): Promise<string> {
-  const { desk, definitions, pipeline } = job
+function briefText({ desk, definitions, pipeline }: Job): string {
   const { control, ledger } = desk.state
   const phase = phaseOf(pipeline, control.phase as string)
   const mode = definitions.method.modes.get(phase.mode)
-  const role = definitions.method.roles.get(roleOf(job))
+  const role = definitions.method.roles.get(phase.role ?? mode?.roles[0] ?? 'conductor')
   if (!mode || !role)
     throw new ValuetrainError('VT_METHOD', `mode ${phase.mode} or its role is not defined`, { kind: 'internal' })
-  const reader = readerAt(desk.git, definitions.commit)
-  const instructions: Record<string, string> = {}
-  for (const file of ['AGENTS.md', 'CLAUDE.md']) {
-    const text = await reader.read(file)
-    if (text !== undefined) instructions[file] = text
-  }
+  const asked = phaseGates(definitions, pipeline, phase.name)
+  const held = itemsHeld(desk.state)
+  const handOff = [...ledger.handOffs, ...ledger.notes].join('\n\n')
   return desk.ports.brief({
-    issue: ledger.opened?.issue ?? { number: 0, title: '', body: '', labels: [] },
     ticket: desk.ticket,
-    phase,
+    issue: ledger.opened?.issue ?? { number: 0, title: '', body: '', labels: [] },
+    pipeline: pipeline.id,
+    phase: phase.name,
     mode,
+    child: phase.child,
     role,
+    tools: role.tools,
     attempt: control.attempt,
-    failures: ledger.decisions
-      .filter(({ outcome }) => outcome === 'iterate' || outcome === 'recycle')
-      .map(({ reasons }) => reasons.join('\n')),
-    notes: [...ledger.handOffs, ...ledger.notes],
-    instructions,
+    attempts: control.attemptsAllowed,
+    items: asked.items.map(({ item }) => ({ ...item, done: held.has(itemName(phase.name, item.id)) })),
+    deliverables: phase.artifacts ?? mode.deliverables.map(({ file }) => file),
+    artifacts: `${ticketFolder(desk.ticket)}/artifacts`,
+    gates: asked.specs.map(({ id, title }) => ({ id, title })),
+    failures: lastFailures(desk.state),
+    handOff: handOff === '' ? undefined : handOff,
   })
+}
+
+/** What stood in the way at the attempt before: the gates' own words, with the tails of their output. */
+function lastFailures({ control, ledger }: Desk['state']) {
+  const decision = ledger.decisions.at(-1)
+  if (decision === undefined || (decision.outcome !== 'iterate' && decision.outcome !== 'recycle')) return []
+  const failed = Object.values(control.results).filter(({ verdict }) => verdict === 'fail' || verdict === 'inconclusive')
+  if (failed.length === 0) return [{ gate: decision.code, reasons: decision.reasons }]
+  return failed.map(({ gate, reasons, evidence }) => ({ gate, reasons, outputTail: evidence.outputTail }))
 }
 
 type Made = { commit: string; subject: string; files: number; added: number; removed: number }
