@@ -149,6 +149,7 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
   const { config } = next.definitions
   const merge = options.merge ?? config.merge
   const state = next.found?.state
+  if (state && next.found?.done) return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: ['merged'] }
   if (state?.status === 'delivered' && merge === 'person') return delivered(options.issue, state)
   if (state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))) {
     return waiting(options.issue, state, state.ledger.waiting?.on ?? 'waiting')
