@@ -61,7 +61,7 @@ export async function auditTickets(
     }
   }
   for (const [ticket, known] of sessions) {
-    const findings = await brokenPrefixes(ticket, known, config.branch)
+    const findings = await brokenPrefixes(repository, config.branch, ticket, known)
     const result = results.get(ticket) as Verification
     if (findings.length > 0) results.set(ticket, worse(result, { ...result, integrity: 'altered', findings }))
   }
@@ -111,15 +111,20 @@ async function copiesOf(repository: Repository, { branch }: Pick<Config, 'branch
   return copies
 }
 
-/** What is on the default branch must be the beginning of what the ticket's branch and files hold. */
-async function brokenPrefixes(ticket: string, sessions: ReadonlyMap<string, TicketSession>, main: string): Promise<Finding[]> {
-  const order = [main, branchOf(ticket), `files of ${branchOf(ticket)}`]
-  const present =
-    order.flatMap((place) => sessions.get(place)?.segments ?? []).length === 0 ? [] : order.filter((place) => sessions.has(place))
-  return present.slice(1).flatMap((place, index) => {
-    const before = sessions.get(present[index] as string)?.segments ?? []
-    return prefixFindings(before, sessions.get(place)?.segments ?? [])
-  })
+/** What a ticket's branch left the default branch with must be the beginning of what the branch and its files hold. */
+async function brokenPrefixes(
+  repository: Repository,
+  main: string,
+  ticket: string,
+  known: ReadonlyMap<string, TicketSession>,
+): Promise<Finding[]> {
+  const { git } = repository
+  const branch = branchOf(ticket)
+  if (!known.has(branch)) return []
+  const { stdout, code } = await git.run(['merge-base', `refs/heads/${main}`, `refs/heads/${branch}`], { okExit: [0, 1, 128] })
+  const left = code === 0 ? [await loadSession(readerAt(git, stdout.trim()), ticket)] : []
+  const states = [...left, ...[branch, `files of ${branch}`].flatMap((place) => known.get(place) ?? [])]
+  return states.slice(1).flatMap((later, index) => prefixFindings((states[index] as TicketSession).segments, later.segments))
 }
 
 function replay(ticket: string, entries: readonly PlacedEntry[]): { refused: { id: string; why: string }[] } {

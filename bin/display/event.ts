@@ -24,8 +24,9 @@ export function tellEvent(entry: PlacedEntry): Told {
 
 /** Returns a finding as people read it: `path:line message (rule)`. */
 export function tellFinding(finding: Finding): string {
-  const at = finding.path === undefined ? '' : `${clean(finding.path)}${finding.line === undefined ? '' : `:${finding.line}`} `
-  return `${at}${clean(finding.message)} (${finding.rule})`
+  const { path, line, message, rule } = finding
+  const at = path === undefined || message.includes(path) ? '' : `${clean(path)}${line === undefined ? '' : `:${line}`} `
+  return `${at}${clean(message)} (${rule})`
 }
 
 const milestone = (text: string, tone: Told['tone'] = 'plain'): Told => ({ text, weight: 'milestone', tone })

@@ -36,12 +36,14 @@ export function jsonDisplay(context: Context): RunDisplay {
   }
 }
 
-/** One event a line, for logs and pipes. */
+/** One milestone a line, for logs and pipes; every event is in the session, and in `--json`. */
 export function logDisplay(context: Context): RunDisplay {
   const paint = paintFor(context)
   const width = ticketWidth()
   return {
-    event: (ticket, entry) => context.stdout.write(`${eventLine(ticket, entry, width(ticket), paint)}\n`),
+    event(ticket, entry) {
+      if (tellEvent(entry).weight === 'milestone') context.stdout.write(`${eventLine(ticket, entry, width(ticket), paint)}\n`)
+    },
     turn: () => {},
     progress: () => {},
     say: (text) => context.stdout.write(`${text}\n`),

@@ -1,4 +1,5 @@
 import type { FoundTicket } from '../../../conductor/sources.ts'
+import type { PlacedEntry } from '../../../core/contracts/event.ts'
 import { argument, defineCommand } from '../../command.ts'
 import { tellEvent, tellFinding } from '../../display/event.ts'
 import { type Paint, paintFor } from '../../display/paint.ts'
@@ -46,13 +47,16 @@ function tell({ ticket, source, state, session }: FoundTicket, paint: Paint): st
       usage.tokensIn + usage.tokensOut > 0 ? `${usage.tokensIn} tokens in, ${usage.tokensOut} out, $${usage.costUsd}` : '',
     ],
   ].filter(([, value]) => value !== '')
-  const events = session.entries.map((entry) => {
+  const events = session.entries.flatMap((entry, index) => {
+    if (isPass(entry)) return index > 0 && isPass(session.entries[index - 1]) ? [] : [passes(session.entries.slice(index), paint)]
     const { text, weight, tone } = tellEvent(entry)
     const who = entry.data?.actor.kind === 'human' ? paint.warn(clean(entry.data.actor.name ?? 'person')) : ''
     return [
-      paint.dim(entry.ts.slice(11, 19)),
-      tone !== 'plain' ? paint[tone](text) : weight === 'detail' ? paint.dim(text) : text,
-      who,
+      [
+        paint.dim(entry.ts.slice(11, 19)),
+        tone !== 'plain' ? paint[tone](text) : weight === 'detail' ? paint.dim(text) : text,
+        who,
+      ],
     ]
   })
   return [
@@ -67,4 +71,26 @@ function tell({ ticket, source, state, session }: FoundTicket, paint: Paint): st
     ...session.segments.map(({ file }) => paint.dim(`  ${file}`)),
     ...session.findings.map((finding) => `  ${paint.bad(tellFinding(finding))}`),
   ].join('\n')
+}
+
+function isPass(entry: PlacedEntry | undefined): boolean {
+  return (
+    entry?.type === 'GATE_JUDGED' && (entry.data?.result.verdict === 'pass' || entry.data?.result.verdict === 'not-applicable')
+  )
+}
+
+/** Gates that say yes one after another are one line; each verdict is in the session and in `session log`. */
+function passes(entries: readonly PlacedEntry[], paint: Paint): string[] {
+  const end = entries.findIndex((entry) => !isPass(entry))
+  const gates = entries
+    .slice(0, end < 0 ? undefined : end)
+    .flatMap((entry) => (entry.type === 'GATE_JUDGED' && entry.data ? [entry.data.result] : []))
+  const names = gates.map(({ gate, reusedFrom, evidence }) =>
+    evidence.durationMs === undefined || reusedFrom !== undefined ? gate : `${gate} ${duration(evidence.durationMs)}`,
+  )
+  return [
+    paint.dim((entries[0] as PlacedEntry).ts.slice(11, 19)),
+    paint.good(`${gates.length === 1 ? '1 gate passes' : `${gates.length} gates pass`}: `) + paint.dim(names.join(', ')),
+    '',
+  ]
 }
