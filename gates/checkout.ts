@@ -115,14 +115,8 @@ async function runSetup(
     const variables = environmentOf({ env, config }, join(place, 'home'), join(place, 'tmp'))
     for (const argv of config.workspace.setup) {
       const totalMs = config.limits.setupMs
-      const limits = {
-        launchMs: totalMs,
-        firstOutputMs: totalMs,
-        silenceMs: totalMs,
-        totalMs,
-        outputBytes: config.limits.outputBytes,
-      }
-      const run = await runProcess(argv, { cwd: dir, env: variables, limits })
+      const limits = { totalMs, outputBytes: config.limits.outputBytes }
+      const run = await runProcess(argv, { cwd: dir, env: variables, limits, record: repository.stateDir })
       if (run.exit === 0 && run.timedOut === undefined) continue
       const roots = [dir, place, repository.commonDir, ...(repository.root ? [repository.root] : [])]
       const how = run.missing
@@ -174,8 +168,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true })
   await mkdir(dirname(to), { recursive: true })
   const reflink = platform() === 'linux' ? ['--reflink=auto'] : []
-  const totalMs = 600_000
-  const limits = { launchMs: totalMs, firstOutputMs: totalMs, silenceMs: totalMs, totalMs, outputBytes: 10_000 }
+  const limits = { totalMs: 600_000 }
   const env = { PATH: '/usr/bin:/bin:/usr/local/bin' }
   const run = await runProcess(['cp', '-a', ...reflink, '--', from, to], { cwd: dirname(to), env, limits })
   if (run.exit === 0) return

@@ -57,7 +57,8 @@ export function decide(
       .map((one) => `warning: ${reasonOf(one.gate, one.result, one.standing)}`),
   ]
   const allow = blocking.length === 0
-  if (allow && reasons.length === 0) reasons.push(`${mode}: ${count(required.length, 'required gate')} hold`)
+  if (allow && reasons.length === 0)
+    reasons.push(required.length === 1 ? `${mode}: its gate holds` : `${mode}: all ${required.length} gates hold`)
   return {
     allow,
     reasons,
@@ -103,8 +104,4 @@ function staleBecause(gate: RequiredGate, result: GateResult | undefined): strin
   if (result?.spec !== gate.spec) return 'its last result is for another definition of the gate'
   if (result.verdict === 'waived') return `its waiver ended at ${result.expires}`
   return 'its last result is about an earlier state'
-}
-
-function count(number: number, noun: string): string {
-  return `${number === 1 ? 'the' : `all ${number}`} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -30,7 +30,8 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
     const run = await runProcess(kind.argv, {
       cwd,
       env,
-      limits: limitsOf(spec.timeoutMs),
+      limits: { totalMs: spec.timeoutMs, outputBytes: KEPT },
+      record: context.repository.stateDir,
       ...(context.signal ? { signal: context.signal } : {}),
     })
     context.signal?.throwIfAborted()
@@ -69,7 +70,7 @@ export async function toolchainOf(spec: GateSpec, context: JudgeContext): Promis
   if (spec.versions.length > 0) {
     await inOwnFolders(context, async (env, roots) => {
       for (const argv of spec.versions) {
-        const run = await runProcess(argv, { cwd: env.HOME as string, env, limits: limitsOf(VERSION_MS) })
+        const run = await runProcess(argv, { cwd: env.HOME as string, env, limits: { totalMs: VERSION_MS } })
         const answer = run.missing ? 'not found' : run.timedOut ? 'no answer' : presentable(run.outputTail, roots)
         parts.push(`${argv.join(' ')}: ${answer}`)
       }
@@ -121,10 +122,6 @@ export function environmentOf(
     })
   }
   return { ...Object.fromEntries(named), PATH: env.PATH, LANG: env.LANG ?? 'C.UTF-8', HOME: home, TMPDIR: temporary }
-}
-
-function limitsOf(totalMs: number) {
-  return { launchMs: totalMs, firstOutputMs: totalMs, silenceMs: totalMs, totalMs, outputBytes: KEPT }
 }
 
 function lastLine(tail: string): string {
