@@ -148,7 +148,13 @@ async function overNetwork(git: Git, remote: string, args: readonly string[]): P
 }
 
 function refused(remote: string, stderr: string): ValuetrainError {
-  const words = stderr.trim().split('\n').slice(-3).join(' / ').slice(0, 400)
+  const words = stderr
+    .trim()
+    .split('\n')
+    .slice(-6)
+    .map((line) => line.trim())
+    .join(' / ')
+    .slice(0, 500)
   return new ValuetrainError('VT_REMOTE', `remote ${remote} refuses or is gone: ${words}`, {
     kind: 'environment',
     hint: `try \`git ls-remote ${remote}\`; set \`remote: null\` in .valuetrain/config.yaml to work with this clone alone`,
