@@ -31,6 +31,16 @@ async function judge(setup: (repo: TestRepository) => Promise<void> = async () =
   }
 }
 
+/** Returns an order whose merge brings a file that the repository ignores. */
+async function withIgnoredFile({ repo, order }: Judged): Promise<MergeOrder> {
+  const blob = await repo.git.text(['hash-object', '-w', '--stdin'], { input: 'theirs\n' })
+  const env = { GIT_INDEX_FILE: join(repo.outside, 'index') }
+  await repo.git.run(['read-tree', order.merge], { env })
+  await repo.git.run(['update-index', '--add', '--cacheinfo', `100644,${blob},key.env`], { env })
+  const tree = await repo.git.text(['write-tree'], { env })
+  return { ...order, merge: await repo.git.text(['commit-tree', tree, '-p', order.base, '-p', order.head, '-m', 'Merge']) }
+}
+
 const tip = ({ git }: TestRepository, ref = 'refs/heads/main') => git.text(['rev-parse', ref])
 const status = ({ git }: TestRepository) => git.text(['status', '--porcelain', '--untracked-files=all'])
 
@@ -103,16 +113,11 @@ describe('merging into a branch that is checked out', () => {
   })
 
   test('never overwrites an ignored file, which git by itself would', async () => {
-    const { repo, order, read } = await judge()
-    const head = order.head
-    await repo.git.run(['switch', '--quiet', '--detach', order.merge])
-    await repo.write({ 'key.env': 'theirs\n' })
-    await repo.git.run(['add', '--force', 'key.env'])
-    const tree = await repo.git.text(['write-tree'])
-    const merge = await repo.git.text(['commit-tree', tree, '-p', order.base, '-p', head, '-m', 'Merge'])
-    await repo.git.run(['switch', '--quiet', '--force', 'main'])
+    const judged = await judge()
+    const { repo, read } = judged
+    const order = await withIgnoredFile(judged)
     await repo.write({ 'key.env': 'mine\n' })
-    expect(await mergeInto(repo.git, { ...order, merge }, null)).toMatchObject({ outcome: 'waiting', paths: ['key.env'] })
+    expect(await mergeInto(repo.git, order, null)).toMatchObject({ outcome: 'waiting', paths: ['key.env'] })
     expect(await read('key.env')).toBe('mine\n')
   })
 
@@ -120,9 +125,15 @@ describe('merging into a branch that is checked out', () => {
     const { repo, order, read } = await judge()
     await repo.git.run(['config', 'merge.autoStash', 'true'])
     await repo.git.run(['config', 'merge.ff', 'false'])
+    await repo.write({ 'b.txt': 'staged\n' })
+    await repo.git.run(['add', 'b.txt'])
     await repo.write({ 'b.txt': 'mine\n' })
-    expect(await mergeInto(repo.git, order, null)).toMatchObject({ outcome: 'merged' })
-    expect([await read('b.txt'), await repo.git.text(['stash', 'list'])]).toEqual(['mine\n', ''])
+    expect(await mergeInto(repo.git, order, null)).toEqual({ outcome: 'merged', commit: order.merge })
+    expect([await tip(repo), await read('b.txt'), await repo.git.text(['show', ':b.txt'])]).toEqual([
+      order.merge,
+      'mine\n',
+      'staged',
+    ])
   })
 
   test('moves the branch in the linked worktree that has it', async () => {
@@ -237,11 +248,11 @@ describe('merging with a remote', () => {
   test('waits with what the remote says when it refuses, and moves nothing', async () => {
     const judged = await withRemote()
     const { repo, order, origin } = judged
-    await hook(judged, 'echo "main is frozen until Monday" >&2; exit 1')
+    await hook(judged, 'echo "main is frozen, see https://ada:pw@git.example/rules or /srv/git/rules" >&2; exit 1')
     const outcome = await mergeInto(repo.git, order, 'origin')
     expect(outcome).toEqual({
       outcome: 'waiting',
-      reason: 'remote-refused: [remote rejected] (pre-receive hook declined) · main is frozen until Monday',
+      reason: 'remote-refused: [remote rejected] (pre-receive hook declined) · main is frozen, see <address> or <address>',
       paths: [],
     })
     expect([await origin.text(['rev-parse', 'main']), await tip(repo)]).toEqual([order.base, order.base])
@@ -259,10 +270,12 @@ describe('merging with a remote', () => {
     expect(await tip(repo)).toBe(order.base)
   })
 
-  test('pushes nothing while files here are in the way', async () => {
-    const { repo, order, origin } = await withRemote()
-    await repo.write({ 'a.txt': 'mine\n' })
-    expect(await mergeInto(repo.git, order, 'origin')).toMatchObject({ outcome: 'waiting', paths: ['a.txt'] })
+  test('pushes nothing while files here are in the way, ignored ones among them', async () => {
+    const judged = await withRemote()
+    const { repo, order, origin } = judged
+    await repo.write({ 'a.txt': 'mine\n', 'key.env': 'mine\n' })
+    const paths = ['a.txt', 'key.env']
+    expect(await mergeInto(repo.git, await withIgnoredFile(judged), 'origin')).toMatchObject({ outcome: 'waiting', paths })
     expect(await origin.text(['rev-parse', 'main'])).toBe(order.base)
   })
 
