@@ -1,5 +1,5 @@
 export { type ChecklistItem, isDone, parseChecklist, renderChecklist, type Tick } from './checklist.ts'
-export { loadMethod, PIPELINES } from './load.ts'
+export { loadMethod, PIPELINES, readModeText } from './load.ts'
 export { childStatesOf, itemsOf, parseMode, parsePipeline, parseRole } from './parse.ts'
 export { checkGateNames, checkPipeline, nextPhase, ownerOf, phaseOf, stretches } from './pipeline.ts'
 export { EDGES, type Edges, mayMove, movesFrom } from './table.ts'

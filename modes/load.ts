@@ -76,6 +76,11 @@ async function readBuiltins(): Promise<Builtins> {
   }
 }
 
+/** Returns the text of a built-in mode's file, as it comes with the package. */
+export function readModeText(mode: ModeId): Promise<string> {
+  return asset(`${mode}.md`)
+}
+
 function asset(path: string): Promise<string> {
   return readFile(new URL(path, import.meta.url), 'utf8')
 }

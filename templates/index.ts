@@ -1,0 +1,6 @@
+export { COMMAND_NAMES, type CommandName, type Detected, type FoundCommand, type Place, type Workspace } from './clues.ts'
+export { addToList, renderConfig } from './config-file.ts'
+export { detect } from './detect.ts'
+export { KINDS, type Kind, type Skeleton, skeletonOf } from './new.ts'
+export { findPlace } from './place.ts'
+export { ATTRIBUTES_BEGIN, type InitPlan, initPlan, type PlannedFile, readAsset } from './plan.ts'
