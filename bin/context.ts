@@ -26,6 +26,8 @@ export interface Context {
   /** Aborts at the first SIGINT or SIGTERM; work is left so that the next run continues it. */
   readonly signal: AbortSignal
   readonly version: string
+  /** How a person calls this program from anywhere: its name where that is on PATH, else by its path. */
+  readonly program: string
 }
 
 /** Returns all that standard input holds, as UTF-8. */

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { systemIds } from '../core/ids.ts'
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     ids: systemIds(systemClock),
     signal: stop.signal,
     version,
+    program: programName(process.argv[1], process.env.PATH),
   }
   process.exitCode = await runCommandLine(argv, context)
   // A watcher or a paused stream of some library must not keep a finished command alive.
@@ -123,6 +125,11 @@ function takeFolder(argv: readonly string[], cwd: string): { folder: string; res
   if (first !== '-C' && first !== '--cwd') return { folder: cwd, rest: argv }
   if (second === undefined) throw usageError(`${first} expects a folder`, `as in \`valuetrain ${first} ../other status\``)
   return takeFolder(argv.slice(2), resolve(cwd, second))
+}
+
+function programName(script: string | undefined, path: string | undefined): string {
+  const isOnPath = (path ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, 'valuetrain')))
+  return isOnPath || script === undefined ? 'valuetrain' : `node ${script}`
 }
 
 function beforeDashes(argv: readonly string[]): readonly string[] {

@@ -19,8 +19,12 @@ export function tellEnd(ended: Ended, context: { color: boolean }): string {
   const paint = paintFor(context)
   const { issue, ticket, reasons } = ended
   const word = { done: paint.good, empty: paint.dim, waiting: paint.warn, blocked: paint.bad, aborted: paint.bad }[ended.outcome]
-  const lines = [`${word(ended.outcome)}  issue ${issue}${ticket === undefined ? '' : ` (${ticket})`}`]
-  for (const reason of reasons) lines.push(`  ${clean(reason)}`)
+  const head = `${word(ended.outcome)}  issue ${issue}${ticket === undefined ? '' : ` (${ticket})`}`
+  // Good news is short: one line, and where to look.
+  if (ended.outcome === 'done') {
+    return `${head}: ${reasons.map(clean).join('; ')}${ticket === undefined ? '' : `\n  ${paint.dim('look:')} valuetrain session show ${ticket}`}`
+  }
+  const lines = [head, ...reasons.map((reason) => `  ${clean(reason)}`)]
   const facts = [...(ticket === undefined ? [] : [['written', `.valuetrain/tickets/${ticket}/`]]), ...next(ended)]
   for (const [name = '', value = ''] of facts) lines.push(`  ${paint.dim(`${name}:`)} ${value}`)
   return lines.join('\n')
@@ -41,7 +45,6 @@ export function tellDriveEnd(ends: readonly Ended[], context: { color: boolean }
 
 function next({ outcome, issue, ticket }: Ended): string[][] {
   const look = ticket === undefined ? [] : [['look', `valuetrain session show ${ticket}`]]
-  if (outcome === 'done') return look
   if (outcome === 'empty') return [['next', 'valuetrain issue list']]
   if (outcome === 'aborted') return look
   return [...look, ['next', `valuetrain ticket show ${issue} says what it takes, then \`valuetrain run ${issue}\` again`]]

@@ -1,7 +1,7 @@
-import { countingIds } from '../../core/ids.ts'
-import { SimulatedClock } from '../../core/clock.ts'
 import type { Context } from '../../bin/context.ts'
 import { runCommandLine } from '../../bin/main.ts'
+import { SimulatedClock } from '../../core/clock.ts'
+import { countingIds } from '../../core/ids.ts'
 
 /** A command line in a folder, run in this process; what it prints is kept. */
 export interface Terminal {
@@ -41,14 +41,23 @@ export function openTerminal(place: Place): Terminal {
       stdin: (async function* () {
         yield stdin
       })(),
-      stdout: { write: (text) => void (ran.stdout += text) },
-      stderr: { write: (text) => void (ran.stderr += text) },
+      stdout: {
+        write(text) {
+          ran.stdout += text
+        },
+      },
+      stderr: {
+        write(text) {
+          ran.stderr += text
+        },
+      },
       interactive,
       color,
       clock,
       ids,
       signal: place.signal ?? new AbortController().signal,
       version: '9.9.9',
+      program: 'valuetrain',
     })
     return ran
   }
