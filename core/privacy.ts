@@ -22,9 +22,9 @@ const TOPS =
   'home|Users|root|tmp|var|usr|opt|etc|mnt|media|srv|private|Volumes|Library|Applications|workspaces?|builds|nix|run|proc|sys|snap|github|runner'
 /** The same on every machine, so they tell nothing. */
 const PUBLIC = /^\/(?:dev\/(?:null|zero|stdin|stdout|stderr|tty|u?random)|usr\/bin\/env|bin\/(?:sh|bash)|usr\/bin\/(?:sh|bash))$/
-const PATH_END = String.raw`[^\s"'\`<>|;,()[\]{}*?$#&\\:!⏎]`
-/** Not in the middle of a word, a URL, a relative path or a package name. */
-const BEFORE = String.raw`(?<![\w.~@%\-/\\:]|<outside>)`
+const PATH_END = String.raw`[^\s"'\`<>|;,()[\]{}*?$#&\\:=!⏎]`
+/** Not in the middle of a word, a URL, a relative path or a package name; but behind a flag, as in `-I/opt/x`. */
+const BEFORE = String.raw`(?:(?<![\w.~@%\-/\\]|<outside>)|(?<=(?:^|[\s"'])-[A-Za-z]))`
 const WINDOWS =
   /(?<![A-Za-z0-9])(?:[A-Za-z]:(?:\\\\?|\/)(?:Users|Documents|Windows|Program|Temp|home|work|dev|src|repos?|projects?|[A-Za-z0-9_.-]+(?:\\\\?|\/))[^\s"'`<>|*?,;()]*|\\\\{1,3}[A-Za-z0-9._-]{2,}\\{1,2}[^\s"'`<>|*?,;()]+)/g
 const FILE_URL = /file:\/\/(?:localhost)?(\/[^\s"'`<>()]*)/gi
@@ -125,7 +125,7 @@ function placeOf(path: string, roots: readonly string[]): string {
   for (const root of roots) {
     const base = root.replace(/\\/g, '/')
     if (plain === base) return '.'
-    if (plain.startsWith(`${base}/`)) return plain.slice(base.length + 1)
+    if (plain.startsWith(`${base}/`)) return plain.slice(base.length).replace(/^\/+/, '')
   }
   return OUTSIDE
 }

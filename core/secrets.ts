@@ -89,7 +89,7 @@ const KNOWN: readonly Rule[] = [
   {
     id: 'azure-client-secret',
     near: ['q~'],
-    pattern: /(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~.-])/g,
+    pattern: /(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])/g,
   },
   token('sendgrid-key', ['sg.'], 'SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}'),
   token('twilio-key', ['sk'], 'SK[0-9a-f]{32}'),
@@ -138,7 +138,7 @@ const SAID: readonly Rule[] = [
     id: 'assigned-secret',
     near: ['pass', 'pwd', 'secret', 'token', 'key', 'credential', 'auth'],
     pattern:
-      /(?<name>[A-Za-z0-9_.-]{0,60}(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_.-]?key|access[_.-]?key|account[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key|auth[_.-]?key|credentials?|auth)[A-Za-z0-9_]{0,20})["']?\s{0,4}(?:[:=]|=>|:=)\s{0,4}(?:"(?<double>[^"\n]{6,400})"|'(?<single>[^'\n]{6,400})'|(?<bare>[^\s"'`,;&<>(){}[\]]{8,400}))/gi,
+      /(?<name>[A-Za-z0-9_.-]{0,60}(?:pass(?:word|wd|phrase|code)|(?<![a-z])pass(?![a-z])|pwd|secret|token|api[_.-]?key|access[_.-]?key|account[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key|auth[_.-]?key|credentials?|auth)[A-Za-z0-9_]{0,20})["']?\s{0,4}(?:[:=]|=>|:=)\s{0,4}(?:"(?<double>[^"\n]{6,400})"|'(?<single>[^'\n]{6,400})'|(?<bare>[^\s"'`,;&<>(){}[\]]{8,400}))/gi,
     unless: (secret, match) => !readsAsSecret(secret, match.groups?.bare !== undefined),
   },
 ]
@@ -212,22 +212,32 @@ function matchesOf(rule: Rule, text: string): SecretMatch[] {
   return found
 }
 
-/** Earlier rules name a secret better, so at one place the first one found wins; a longer match swallows what it covers. */
-function withoutOverlaps(found: SecretMatch[]): SecretMatch[] {
+/** Earlier rules name a secret better. A later one that overlaps only makes the place larger; mere randomness not even that. */
+function withoutOverlaps(found: readonly SecretMatch[]): SecretMatch[] {
   const kept: SecretMatch[] = []
-  for (const match of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
-    const last = kept.at(-1)
-    if (last === undefined || match.start >= last.end) kept.push(match)
-    else if (match.end > last.end) kept[kept.length - 1] = { ...last, end: match.end }
+  for (const match of found) {
+    const same = kept.findIndex(({ start, end }) => match.start < end && start < match.end)
+    const there = kept[same]
+    if (there === undefined) kept.push(match)
+    else if (match.rule !== RANDOM_RULE) {
+      kept[same] = { ...there, start: Math.min(there.start, match.start), end: Math.max(there.end, match.end) }
+    }
   }
-  return kept
+  const inOrder = kept.sort((a, b) => a.start - b.start)
+  return inOrder.filter((match, at) => {
+    const before = inOrder[at - 1]
+    if (before === undefined || match.start >= before.end) return true
+    inOrder[at] = { ...before, end: Math.max(before.end, match.end) }
+    before.end = Math.max(before.end, match.end)
+    return false
+  })
 }
 
 /** Words that stand where a secret would, in examples and code. */
 function isPlaceholder(value: string): boolean {
   return (
     /^(?:[x*.•_-]{3,}|<[^>]*>|\$\{?\w+\}?|\{\{.*\}\}|%\w+%|\[redacted.*|\.\.\.+|null|undefined|true|false|none)$/i.test(value) ||
-    /^(?:your|my|the|an?|some|change|replace|insert|enter|example|dummy|fake|test|sample|placeholder|redacted|password|passwd|secret|token|user)(?:$|[^a-z0-9])/i.test(
+    /^(?:your|my|the|an?|some|change|replace|insert|enter|example|dummy|fake|test|sample|placeholder|redacted|password|passwd|secret|token|user)(?:$|[\s_.-])/i.test(
       value,
     ) ||
     /^(?:process\.env|import\.meta|os\.environ|env|secrets|vars|config|settings|self|this|req|options|args)[.[]/i.test(value) ||
@@ -239,7 +249,7 @@ function isPlaceholder(value: string): boolean {
 function readsAsSecret(value: string, isBare: boolean): boolean {
   if (value.length < 8 || isPlaceholder(value) || isIdentifier(value)) return false
   // Code and prose: a value without quotes that goes on like an expression, or a text of several words.
-  if (isBare && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$|[(){}[\]]|\.(?:ts|js|json|md|ya?ml|py|txt|env)$/.test(value))
+  if (isBare && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$|[(){}[\]]|\?\.|\.(?:ts|js|json|md|ya?ml|py|txt|env)$/.test(value))
     return false
   if (/\s/.test(value.trim()) || /^(?:\.{0,2}\/|~\/|[a-z][a-z+.-]*:\/\/)/i.test(value)) return false
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/].filter((shape) => shape.test(value)).length
@@ -257,26 +267,32 @@ function isIdentifier(value: string): boolean {
   )
 }
 
-/** Names such as `build-step-2` or `GATE_JUDGED_V2`: words joined by punctuation, with a short number at most. */
+/** Names such as `build-step-2` or `readTokenV2`: pronounceable words, with a short number at most. */
 function isWordy(value: string): boolean {
-  const parts = value.split(/[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])/).filter((part) => part !== '')
-  return (
-    parts.every((part) => /^(?:[A-Z]?[a-z]+|[A-Z]+)\d{0,2}$|^\d{1,4}$/.test(part)) &&
-    parts.length > 1 &&
-    !/[!@#$%^&*]/.test(value)
-  )
+  if (/[!@#$%^&*]/.test(value)) return false
+  const inner = value.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '')
+  const parts = inner.split(/[_.:/-]+|(?<=[a-z])(?=[A-Z])/)
+  const hasSeparators = /[_.:/-]/.test(inner)
+  const isWord = (part: string) =>
+    /^\d{1,4}$/.test(part) ||
+    (/^(?:[A-Z]?[a-z]+|[A-Z]+)\d{0,2}$/.test(part) && (/[aeiouy]/i.test(part) || (hasSeparators && part.length <= 3)))
+  return parts.length > 1 && parts.every(isWord)
 }
 
-const RANDOM = /[A-Za-z0-9+/_=-]{32,}/g
+const RANDOM_RULE = 'high-entropy'
+const RANDOM = /[A-Za-z0-9+/_-]{32,}={0,2}/g
 
 /** Strings in which kinds of characters change too often, and too evenly, for words or paths. */
 function findRandom(text: string): SecretMatch[] {
   const found: SecretMatch[] = []
   for (const match of text.matchAll(RANDOM)) {
     const value = match[0]
-    const before = text.slice(Math.max(0, match.index - 16), match.index)
-    if (isIdentifier(value) || /(?:sha(?:1|256|384|512)-|base64,)$/i.test(before) || !isRandom(value)) continue
-    found.push({ rule: 'high-entropy', start: match.index, end: match.index + value.length })
+    const before = text.slice(Math.max(0, match.index - 200), match.index)
+    // Lock files' digests, embedded files, and the ids in the paths of addresses.
+    if (isIdentifier(value) || /(?:sha(?:1|256|384|512)-|base64,|:\/\/\S*)$/i.test(before)) continue
+    const longest = value.split('/').reduce((a, b) => (b.length > a.length ? b : a))
+    if (longest.length < 24 || !isRandom(longest)) continue
+    found.push({ rule: RANDOM_RULE, start: match.index, end: match.index + value.length })
   }
   return found
 }
@@ -285,8 +301,12 @@ function isRandom(value: string): boolean {
   const counts = [/[a-z]/g, /[A-Z]/g, /\d/g].map((kind) => value.match(kind)?.length ?? 0)
   if (counts.some((count) => count < 3)) return false
   let changes = 0
-  for (let at = 1; at < value.length; at++) if (kindOf(value.charCodeAt(at)) !== kindOf(value.charCodeAt(at - 1))) changes++
-  return changes / value.length >= 0.38 && entropyOf(value) >= 4.2
+  for (let at = 1; at < value.length; at++) {
+    const [before, now] = [kindOf(value.charCodeAt(at - 1)), kindOf(value.charCodeAt(at))]
+    // Words in camel case change from capital to small letters all the time.
+    if (before !== now && !(before === 1 && now === 0)) changes++
+  }
+  return changes / value.length >= 0.28 && entropyOf(value) >= 4.2
 }
 
 function kindOf(code: number): number {

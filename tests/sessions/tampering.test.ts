@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Entry } from '../../core/contracts/event.ts'
 import type { FileReader } from '../../core/contracts/method.ts'
 import { countingIds } from '../../core/ids.ts'
 import {
@@ -144,7 +145,7 @@ const MUTATIONS_BY_NAME: Record<string, Mutation> = {
       const entries = segment.entries.map((entry, position) => {
         if (position < from) return entry
         const { seq, id, ts, type } = entry
-        const data = (position === from ? altered(entry, random) : entry).data ?? ({} as never)
+        const data = (position === from ? altered(entry, random) : entry).data as unknown as Entry<'COMMENTED'>['data'] & object
         const sealed = sealEntry<'COMMENTED'>({ seq, id, ts, type: type as 'COMMENTED', data, prev }) as typeof entry
         prev = sealed.hash
         return sealed
