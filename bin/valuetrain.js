@@ -5,9 +5,14 @@ import { existsSync, readFileSync } from 'node:fs'
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const argv = process.argv.slice(2)
 const built = new URL('../dist/bin/main.js', import.meta.url)
+const only = (...words) => argv.length === 1 && words.includes(argv[0])
 
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
+if (only('--version', '-v')) {
   process.stdout.write(`valuetrain ${version}\n`)
+} else if (existsSync(built) && (argv.length === 0 || only('--help', '-h', 'help'))) {
+  // What `main` would answer, without the third of a start that it costs to load.
+  const { overview } = await import(new URL('overview.js', built).href)
+  process.stdout.write(overview(version))
 } else if (existsSync(built)) {
   const { main } = await import(built.href)
   await main(argv, version)

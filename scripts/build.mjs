@@ -23,8 +23,8 @@ import { assets, STAMP, sourceDigest } from './sources.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DIST = join(ROOT, 'dist')
-/** Entry of the command line, and the folder whose compiled modules its bundle takes the place of. */
-const ENTRY = 'bin/main.js'
+/** What the shim loads, and the folder whose compiled modules their bundle takes the place of. */
+const ENTRIES = ['bin/main.js', 'bin/overview.js']
 const BUNDLE = 'bin'
 
 /** Builds `dist/` and returns whether the type checker was content. */
@@ -41,7 +41,7 @@ export async function build({ despiteErrors = false } = {}) {
       await mkdir(dirname(join(fresh, file)), { recursive: true })
       await cp(join(ROOT, file), join(fresh, file))
     }
-    if (existsSync(join(fresh, ENTRY))) sound = (await bundle(fresh, despiteErrors)) && sound
+    sound = (await bundle(fresh, despiteErrors)) && sound
     if (!sound && !despiteErrors) return false
     await writeFile(join(fresh, STAMP), `${digest}\n`)
     await replace(fresh)
@@ -71,7 +71,7 @@ async function bundle(fresh, despiteErrors) {
   const outdir = join(fresh, `${BUNDLE}.bundle`)
   const options = {
     absWorkingDir: fresh,
-    entryPoints: [ENTRY],
+    entryPoints: ENTRIES,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -90,7 +90,7 @@ async function bundle(fresh, despiteErrors) {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
     define: { 'process.env.NODE_ENV': '"production"' },
-    plugins: [keepModuleUrls(fresh, outdir)],
+    plugins: [keepModuleUrls(fresh, outdir), withoutUnusedYaml()],
   }
   // esbuild has printed what is wrong.
   const result = await esbuild.build(options).catch(() => undefined)
@@ -131,6 +131,24 @@ function keepModuleUrls(fresh, outdir) {
           }
         }
       })
+    },
+  }
+}
+
+/**
+ * Leaves out the YAML engine that gray-matter loads by default and that `core/frontmatter.ts` replaces, a tenth of what
+ * a start would read. Calling it is an error, not a silent second way to read YAML.
+ */
+function withoutUnusedYaml() {
+  const refuse = `() => { throw new Error('gray-matter was called without an engine') }`
+  return {
+    name: 'without-unused-yaml',
+    setup(build) {
+      build.onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'unused' }))
+      build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
+        contents: `module.exports = { safeLoad: ${refuse}, safeDump: ${refuse} }`,
+        loader: 'js',
+      }))
     },
   }
 }
