@@ -3,10 +3,12 @@ import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { type Lease, readLease, releaseLease, takeLease } from '../core/lease.ts'
 import { subjectTree } from '../core/tree.ts'
 import { listWorktrees } from '../core/worktree.ts'
+import type { RollbackGoal } from '../sessions/index.ts'
 import { committedConfig, loadDefinitions } from './definitions.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { dropRequest, type Request } from './inbox.ts'
 import type { Ports } from './ports.ts'
+import { planRollback, rollBack } from './rollback.ts'
 import { type FoundTicket, findTickets } from './sources.ts'
 
 /** What an operator can do to a ticket. `gate` may name a gate or an item. */
@@ -17,6 +19,9 @@ export type Act =
   | { type: 'approve'; gate?: string; reason?: string; channel: 'terminal' }
   | { type: 'override'; gate: string; reason: string; expires?: string; channel: 'terminal' }
   | { type: 'release' }
+  /** Ticks an item by a person's word; every other item is ticked by its evidence alone. */
+  | { type: 'tick'; item: string; reason?: string; channel: 'terminal' }
+  | { type: 'rollback'; goal: RollbackGoal; reason: string }
 
 export interface Operation {
   /** False when another process works the ticket and will fold the request in. */
@@ -54,12 +59,38 @@ export async function operate(ports: Ports, issue: number, act: Act, person: str
   }
   try {
     const desk = await openFor(ports, found, lease, actor)
-    const text = await apply(desk, act, actor)
+    const text =
+      act.type === 'rollback' ? await goBack(desk, found, act, actor) : await apply(desk, asApproval(found, act), actor)
     await desk.leave(desk.state.status)
     return { applied: true, text }
   } finally {
     await releaseLease(repository, lease)
   }
+}
+
+/** Ticking an item that asks for a person's word is approving the gate it compiles to. */
+function asApproval({ ticket, issue, state }: FoundTicket, act: Act): Act {
+  if (act.type !== 'tick') return act
+  const { required } = state.control
+  const known = required.flatMap(({ item }) => item ?? [])
+  const asked = required.find(({ item }) => item === act.item)
+  if (asked === undefined) {
+    throw new ValuetrainError('VT_ITEM_UNKNOWN', `the present phase asks no item "${act.item}"${didYouMean(act.item, known)}`, {
+      hint: known.length > 0 ? `it asks: ${known.join(', ')}` : 'it asks none; `valuetrain ticket show` lists what is asked',
+    })
+  }
+  if (!asked.human) {
+    throw new ValuetrainError('VT_ACT_REFUSED', `item "${act.item}" of ${ticket} is ticked by its evidence, not by hand`, {
+      hint: `make the evidence hold and commit it; \`valuetrain run ${issue}\` judges and ticks it`,
+    })
+  }
+  return { type: 'approve', gate: asked.gate, channel: act.channel, ...(act.reason ? { reason: act.reason } : {}) }
+}
+
+async function goBack(desk: Desk, found: FoundTicket, act: Extract<Act, { type: 'rollback' }>, actor: Actor): Promise<string> {
+  const plan = await planRollback(desk.git, found, act.goal)
+  const checkpoint = await rollBack(desk, plan, actor, act.reason)
+  return `${desk.ticket} is back at entry ${plan.entry}; what was there before is checkpoint ${checkpoint}`
 }
 
 async function openTicket(ports: Ports, issue: number): Promise<FoundTicket> {

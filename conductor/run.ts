@@ -4,6 +4,7 @@ import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
 import { MODES, ticketOf } from '../core/contracts/names.ts'
 import { type Lease, releaseLease, renewLease, takeLease } from '../core/lease.ts'
+import { removeAbandoned } from '../core/disposable.ts'
 import { reapLeftovers } from '../core/process.ts'
 import { defaultBase, requireWorkable } from '../core/repository.ts'
 import { stretches } from '../modes/index.ts'
@@ -86,6 +87,7 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
     })
     try {
       await reapLeftovers(repository.stateDir)
+      await removeAbandoned(repository)
       const outcome = await keepingLease(ports, lease, next.definitions, (kept) => runTicket(kept, options, next, lease))
       if (outcome.outcome !== 'done') return outcome
     } finally {

@@ -1,14 +1,8 @@
 import { onTestFinished } from 'vitest'
-import { listRuntimes, chooseRuntime, selectIssues, briefOf, loadScript } from '../../agents/index.ts'
 import type { Ports } from '../../conductor/ports.ts'
-import { systemClock } from '../../core/clock.ts'
-import { readConfig } from '../../core/config.ts'
 import type { PlacedEntry } from '../../core/contracts/event.ts'
-import { systemIds } from '../../core/ids.ts'
-import { readerAt } from '../../core/reader.ts'
-import { openRepository } from '../../core/repository.ts'
-import { localForge } from '../../forge/index.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
+import { portsFor } from './ports.ts'
 
 export interface Line extends TestRepository {
   ports: Ports
@@ -26,31 +20,14 @@ export async function makeLine(files: Record<string, string>, overrides: Partial
 
 /** Joins ports to a repository that is there. */
 export async function joinLine(repository: TestRepository, overrides: Partial<Ports> = {}): Promise<Line> {
-  const { dir, env } = repository
-  const opened = await openRepository(dir, env)
-  const reader = readerAt(opened.git, 'HEAD')
-  const { config } = await readConfig(reader)
   const written: Line['written'] = []
   const stop = new AbortController()
   onTestFinished(() => stop.abort())
-  const clock = overrides.clock ?? systemClock
-  const ids = overrides.ids ?? systemIds(clock)
-  const ports: Ports = {
-    repository: opened,
-    forge: localForge({ repository: opened, config, clock, ids }),
-    runtimes: listRuntimes({ env, script: await loadScript(reader) }),
-    clock,
-    ids,
-    env,
+  const ports = await portsFor(repository.dir, repository.env, {
     signal: stop.signal,
-    select: selectIssues,
-    choose: chooseRuntime,
-    brief: briefOf,
     onEvent: (ticket, entry) => written.push({ ticket, entry }),
-    onTurn: () => {},
-    onProgress: () => {},
     ...overrides,
-  }
+  })
   return { ...repository, ports, written, types: (ticket) => written.filter((one) => one.ticket === ticket).map(({ entry }) => entry.type) }
 }
 

@@ -9,7 +9,6 @@ describe('a run of one issue', () => {
   it('takes a recipe from the issue to a merge on the default branch', async () => {
     const line = await makeLine({ ...BASE, 'value.txt': 'wrong', ...issueFile(1, 'Mend it', ['auto', 'recipe:mend']) })
     const outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
-    if (process.env.DBG) for (const { entry } of line.written) console.log(entry.ts, entry.type, JSON.stringify(entry.data).slice(0, 700))
     expect(outcome).toMatchObject({ outcome: 'done', issue: 1 })
     expect(await line.git.text(['show', 'main:value.txt'])).toBe('right')
     expect(await line.git.text(['status', '--porcelain'])).toBe('')

@@ -1,0 +1,33 @@
+import { briefOf, chooseRuntime, listRuntimes, loadScript, selectIssues } from '../../agents/index.ts'
+import type { Ports } from '../../conductor/ports.ts'
+import { systemClock } from '../../core/clock.ts'
+import { readConfig } from '../../core/config.ts'
+import { systemIds } from '../../core/ids.ts'
+import { readerAt } from '../../core/reader.ts'
+import { openRepository } from '../../core/repository.ts'
+import { localForge } from '../../forge/index.ts'
+
+/** Joins the conductor's ports to a repository that is there, as `bin/` does. */
+export async function portsFor(dir: string, env: NodeJS.ProcessEnv, overrides: Partial<Ports>): Promise<Ports> {
+  const repository = await openRepository(dir, env)
+  const reader = readerAt(repository.git, 'HEAD')
+  const { config } = await readConfig(reader)
+  const clock = overrides.clock ?? systemClock
+  const ids = overrides.ids ?? systemIds(clock)
+  return {
+    repository,
+    forge: localForge({ repository, config, clock, ids }),
+    runtimes: listRuntimes({ env, script: await loadScript(reader) }),
+    clock,
+    ids,
+    env,
+    signal: new AbortController().signal,
+    select: selectIssues,
+    choose: chooseRuntime,
+    brief: briefOf,
+    onEvent: () => {},
+    onTurn: () => {},
+    onProgress: () => {},
+    ...overrides,
+  }
+}
