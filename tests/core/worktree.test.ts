@@ -9,7 +9,9 @@ import { makeRepository, type TestRepository } from '../support/repository.ts'
 
 const ID = '01J00000000000000000000001'
 
-async function setUp(files: Record<string, string> = { 'README.md': '# Example\n', 'src/a.txt': 'a\n', '.gitignore': '*.log\ncache/\n' }) {
+async function setUp(
+  files: Record<string, string> = { 'README.md': '# Example\n', 'src/a.txt': 'a\n', '.gitignore': '*.log\ncache/\n' },
+) {
   const test = await makeRepository(files)
   const repo = await openRepository(test.dir, test.env)
   const root = join(test.outside, 'repo.worktrees')
