@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sha256 } from '../../core/canonical.ts'
@@ -16,8 +16,7 @@ export async function fingerprintOf(git: Git, except: readonly string[], more: s
   try {
     const index = join(folder, 'index')
     const real = await git.text(['rev-parse', '--path-format=absolute', '--git-path', 'index'])
-    // The copy keeps git's notes on what it has read already; without an index all files are read.
-    await copyFile(real, index).catch(() => {})
+    await copyIndex(real, index)
     const env = { GIT_INDEX_FILE: index }
     await git.run(['add', '--all', '--', '.'], { env })
     const entries = await git.fields(['ls-files', '--stage', '-z'], { env })
@@ -26,4 +25,16 @@ export async function fingerprintOf(git: Git, except: readonly string[], more: s
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * The copy keeps git's notes on what it has read already. It also has to keep the time: a file as old as the index is read again,
+ * since it may have changed in the same second, and a copy that looks newer would hide such a change.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const found = await stat(from).catch(() => undefined)
+  // Without an index all files are read.
+  if (found === undefined) return
+  await copyFile(from, to)
+  await utimes(to, found.atime, found.mtime)
 }

@@ -1,8 +1,6 @@
+import { sha256 } from '../../core/canonical.ts'
 import type { TurnLimits, TurnOutcome, TurnRequest } from '../../core/contracts/runtime.ts'
-import type { runProcess } from '../../core/process.ts'
-
-/** How a process ended. */
-export type Ran = Awaited<ReturnType<typeof runProcess>>
+import type { ProcessResult } from '../../core/process.ts'
 
 /**
  * Returns why a command did not do its work, in words that follow the command's name; undefined when it did.
@@ -10,18 +8,23 @@ export type Ran = Awaited<ReturnType<typeof runProcess>>
  * @param okExit exit codes that count as success
  */
 export function outcomeOf(
-  ran: Ran,
-  { signal, limits }: Pick<TurnRequest, 'signal' | 'limits'>,
+  ran: ProcessResult,
+  { limits }: Pick<TurnRequest, 'limits'>,
   okExit: readonly number[] = [0],
 ): { outcome: TurnOutcome; what: string } | undefined {
-  if (signal.aborted) return { outcome: 'cancelled', what: 'was cancelled' }
+  if (ran.aborted) return { outcome: 'cancelled', what: 'was cancelled' }
   if (ran.timedOut !== undefined) return { outcome: 'timed-out', what: LIMIT_WORDS[ran.timedOut](limits) }
   if (ran.missing) return { outcome: 'failed', what: 'could not be found on PATH' }
   if (ran.signal) return { outcome: 'failed', what: `was ended by ${ran.signal}` }
   return okExit.includes(ran.exit ?? -1) ? undefined : { outcome: 'failed', what: `ended with exit code ${ran.exit}` }
 }
 
-const LIMIT_WORDS: Record<NonNullable<Ran['timedOut']>, (limits: TurnLimits) => string> = {
+/** Returns the digest of what several commands printed: of one, its own; of more, over theirs in order. */
+export function joinDigests(digests: readonly string[]): string {
+  return digests.length === 1 ? (digests[0] as string) : sha256(digests.join('\n'))
+}
+
+const LIMIT_WORDS: Record<NonNullable<ProcessResult['timedOut']>, (limits: TurnLimits) => string> = {
   launch: ({ launchMs }) => `did not start within ${seconds(launchMs)}`,
   'first-output': ({ firstOutputMs }) => `printed nothing within ${seconds(firstOutputMs)}`,
   silence: ({ silenceMs }) => `went silent for ${seconds(silenceMs)}`,

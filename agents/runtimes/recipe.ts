@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
 import { runProcess } from '../../core/process.ts'
 import { recipeProblem } from '../choose.ts'
-import { outcomeOf } from './outcome.ts'
+import { joinDigests, outcomeOf } from './outcome.ts'
 
 const TAIL_CHARACTERS = 4_000
 
@@ -26,7 +25,7 @@ export function recipeRuntime(): Runtime {
 async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) => void): Promise<TurnResult> {
   const { recipe } = request
   if (recipe === undefined) return { outcome: 'failed', reason: 'the issue names no recipe' }
-  const printed = createHash('sha256')
+  const digests: string[] = []
   let tail = ''
   let remainingMs = request.limits.totalMs
   onEvent({ type: 'started' })
@@ -38,12 +37,10 @@ async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) =>
       env: request.env,
       limits: { ...request.limits, totalMs: Math.max(1, remainingMs) },
       signal: request.signal,
-      onOutput: (stream, text) => {
-        printed.update(text)
-        onEvent({ type: 'output', stream, text })
-      },
+      onOutput: (stream, text) => onEvent({ type: 'output', stream, text }),
     })
     remainingMs -= ran.durationMs
+    digests.push(ran.outputDigest)
     tail = `${tail}$ ${summary}\n${ran.outputTail.trimEnd()}\n`.slice(-TAIL_CHARACTERS)
     const failure = outcomeOf(ran, request)
     onEvent({ type: 'tool', name: 'run', summary, state: failure === undefined ? 'done' : 'failed' })
@@ -53,7 +50,7 @@ async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) =>
       reason: `command ${index + 1} of ${recipe.commands.length} of recipe ${recipe.name} (${summary.slice(0, 200)}) ${failure.what}`,
       exit: ran.exit,
       ...(ran.signal ? { signal: ran.signal } : {}),
-      outputDigest: printed.digest('hex'),
+      outputDigest: joinDigests(digests),
       outputTail: tail,
     }
   }
@@ -62,7 +59,7 @@ async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) =>
     outcome: 'completed',
     reason: `recipe ${recipe.name} ran ${count} command${count === 1 ? '' : 's'}`,
     exit: 0,
-    outputDigest: printed.digest('hex'),
+    outputDigest: joinDigests(digests),
     outputTail: tail,
   }
 }

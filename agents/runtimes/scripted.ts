@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult, Usage } from '../../core/contracts/runtime.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { runProcess } from '../../core/process.ts'
 import { judgeTool, type Tool } from '../policy.ts'
-import { outcomeOf } from './outcome.ts'
+import { joinDigests, outcomeOf } from './outcome.ts'
 import { SCRIPT_FILE, Script, type ScriptedTurn, type ScriptInput, type Step } from './script.ts'
 
 /**
@@ -62,7 +61,9 @@ interface Stage {
   fill(text: string): string
   /** Asks the policy, tells the answer when it is no. */
   mayUse(tool: Tool | string): boolean
-  output(stream: 'stdout' | 'stderr', text: string): void
+  /** What the commands printed: digests of it all, and the end of it. */
+  digests: string[]
+  tail: string
   usage: Usage | undefined
   ended(result: TurnResult): TurnResult
 }
@@ -78,8 +79,6 @@ function openStage(request: TurnRequest, onEvent: (event: RuntimeEvent) => void)
     attempt: String(request.attempt),
     artifacts: request.artifacts,
   }
-  const printed = createHash('sha256')
-  let tail = ''
   const stage: Stage = {
     request,
     onEvent,
@@ -89,17 +88,13 @@ function openStage(request: TurnRequest, onEvent: (event: RuntimeEvent) => void)
       if (!allowed) onEvent({ type: 'permission', tool, allowed, reason: why })
       return allowed
     },
-    output(stream, text) {
-      printed.update(text)
-      tail = (tail + text).slice(-TAIL_CHARACTERS)
-      onEvent({ type: 'output', stream, text })
-    },
+    digests: [],
+    tail: '',
     usage: undefined,
     ended: (result) => ({
       ...result,
       ...(stage.usage ? { usage: stage.usage } : {}),
-      outputDigest: printed.digest('hex'),
-      outputTail: tail,
+      ...(stage.digests.length > 0 ? { outputDigest: joinDigests(stage.digests), outputTail: stage.tail } : {}),
     }),
   }
   return stage
@@ -161,8 +156,10 @@ async function runStep(argv: readonly string[], okExit: readonly number[], stage
     env: request.env,
     limits: request.limits,
     signal: request.signal,
-    onOutput: stage.output,
+    onOutput: (stream, text) => stage.onEvent({ type: 'output', stream, text }),
   })
+  stage.digests.push(ran.outputDigest)
+  stage.tail = (stage.tail + ran.outputTail).slice(-TAIL_CHARACTERS)
   const end = outcomeOf(ran, request, okExit)
   stage.onEvent({ type: 'tool', name: 'run-code', summary, state: end === undefined ? 'done' : 'failed' })
   if (end === undefined) return undefined

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { HAND_OFF_FILE, personRuntime } from '../../agents/index.ts'
@@ -11,10 +11,32 @@ describe('a person', () => {
   test('is handed the brief, and is told how to go on', async () => {
     const bench = await openBench()
     const { result, events } = await bench.work(person(bench), { brief: '# Mend it\n' })
-    expect(result).toMatchInlineSnapshot()
+    expect(result).toMatchInlineSnapshot(`
+      {
+        "handOff": "read .valuetrain/tickets/build_7/artifacts/hand-off.md in the worktree of build_7
+      then go on with \`valuetrain run 7\`, give it back with \`valuetrain ticket release 7\`,
+      or end it with \`valuetrain abort 7\`",
+        "outcome": "handed-off",
+        "reason": "the ticket was handed to a person",
+      }
+    `)
     expect(events.map(({ type }) => type)).toEqual(['message'])
     const text = await readFile(handOff(bench), 'utf8')
-    expect(text.replace(/before: \w{64}/, 'before: <digest>')).toMatchInlineSnapshot()
+    expect(text.replace(/before: \w{64}/, 'before: <digest>')).toMatchInlineSnapshot(`
+      "---
+      ticket: build_7
+      phase: build
+      attempt: 1
+      state: waiting
+      before: <digest>
+      ---
+
+      > Work in this worktree, then run \`valuetrain run 7\` again; it goes on when something has changed.
+      > When nothing had to change, set \`state: done\` above.
+
+      # Mend it
+      "
+    `)
   })
 
   test('who has changed nothing is waited for, however often one asks', async () => {
@@ -45,6 +67,21 @@ describe('a person', () => {
     const bench = await openBench()
     await bench.work(person(bench))
     await act(bench)
+    expect((await bench.work(person(bench))).result.outcome).toBe('completed')
+  })
+
+  test('who changes a file in the second in which it was committed, keeping its size, has changed it', async () => {
+    const bench = await openBench()
+    const file = join(bench.repo.dir, 'a.txt')
+    const index = join(bench.repo.dir, '.git/index')
+    const second = new Date(Math.floor((await stat(file)).mtimeMs / 1000) * 1000 - 5000)
+    await utimes(file, second, second)
+    await bench.repo.git.run(['config', 'core.trustctime', 'false'])
+    await bench.repo.git.run(['update-index', '--refresh'])
+    await utimes(index, second, second)
+    await bench.work(person(bench))
+    await writeFile(file, 'b\n')
+    await utimes(file, second, second)
     expect((await bench.work(person(bench))).result.outcome).toBe('completed')
   })
 

@@ -36,7 +36,7 @@ describe('a recipe', () => {
       outcome: 'completed',
       reason: 'recipe tidy ran 2 commands',
       exit: 0,
-      outputDigest: sha256('first\nsecond\n'),
+      outputDigest: sha256(`${sha256('first\n')}\n${sha256('second\n')}`),
       outputTail: `$ ${commands[0]?.join(' ')}\nfirst\n$ sh -c echo two >> a.txt; echo second >&2\nsecond\n`,
     })
     expect(events.map((event) => ('state' in event ? `${event.type} ${event.state}` : event.type))).toEqual([
@@ -70,10 +70,10 @@ describe('a recipe', () => {
     expect(await bench.repo.git.text(['status', '--porcelain', '--', 'owned'])).toBe('')
   })
 
-  test('sees only the environment it is given', async () => {
+  test('sees only the environment it is given, and the mark of its process group', async () => {
     const bench = await openBench()
     const { result } = await bench.work(runtime, recipe(node('console.log(Object.keys(process.env).sort().join())')))
-    expect(result.outputTail).toContain('\nHOME,PATH\n')
+    expect(result.outputTail).toMatch(/\nHOME,PATH,VALUETRAIN_GROUP\n/)
   })
 
   test.each<[string, string[], Partial<TurnRequest>, object]>([
@@ -118,9 +118,10 @@ describe('a recipe', () => {
 
   test('that floods its output is finished, with the end of it kept', async () => {
     const bench = await openBench()
+    const lines = Array.from({ length: 200_000 }, (_, at) => `line ${at}\n`).join('')
     const flood = node("for (let at = 0; at < 200000; at++) process.stdout.write('line ' + at + '\\n')")
     const { result } = await bench.work(runtime, recipe(flood))
-    expect(result).toMatchObject({ outcome: 'completed', exit: 0 })
+    expect(result).toMatchObject({ outcome: 'completed', exit: 0, outputDigest: sha256(lines) })
     expect(result.outputTail?.length).toBeLessThanOrEqual(4_000)
     expect(result.outputTail).toContain('line 199999\n')
   })
