@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest'
 import type { RequiredGate } from '../../core/contracts/event.ts'
 import { GateResult, type GateSpec } from '../../core/contracts/gate.ts'
 import { LISTED } from '../../gates/guard-rails.ts'
-import { builtinGates, COMMAND_NAMES, decide, GUARD_RAILS, type JudgeContext, judgeGate, specDigest } from '../../gates/index.ts'
+import {
+  builtinGates,
+  COMMAND_NAMES,
+  decide,
+  GUARD_RAILS,
+  isReusable,
+  type JudgeContext,
+  judgeGate,
+  specDigest,
+} from '../../gates/index.ts'
 import { gateOf } from './context.ts'
 import { FIXTURES } from './fixtures.ts'
 
@@ -35,10 +44,16 @@ describe('every registered gate', () => {
       expect(decide('build', without, [result, other.result], NOW)).toMatchObject({ allow: true, next: 'advance' })
     })
 
-    it('passes its known-good fixture', async () => {
+    it('passes its known-good fixture, and repeats that only while nothing it reads has changed', async () => {
       const context = await good()
-      const result = await judgeGate(specOf(context, gate), context)
+      const spec = specOf(context, gate)
+      const result = await judgeGate(spec, context)
       expect({ verdict: result.verdict, reasons: result.reasons }).toEqual({ verdict: 'pass', reasons: [expect.any(String)] })
+      const again = await judgeGate(spec, { ...context, results: [result] })
+      expect(again.reusedFrom).toBe(isReusable(spec) ? result.id : undefined)
+      const head = await changedHead(context)
+      const after = await judgeGate(spec, { ...context, results: [result], head })
+      expect({ reused: after.reusedFrom, sameKey: after.key === result.key }).toEqual({ reused: undefined, sameKey: false })
     })
   })
 })
@@ -51,6 +66,14 @@ function specOf(context: JudgeContext, gate: string): GateSpec {
 
 function requiredOf(spec: GateSpec): RequiredGate {
   return { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: false }
+}
+
+/** A commit on top of the head that changes one file. */
+async function changedHead({ repository: { git }, head }: JudgeContext): Promise<string> {
+  const blob = await git.text(['hash-object', '-w', '--stdin'], { input: 'more\n' })
+  const entries = await git.text(['ls-tree', head])
+  const tree = await git.text(['mktree'], { input: `${entries}\n100644 blob ${blob}\tzz-more.txt\n` })
+  return git.text(['commit-tree', tree, '-p', head, '-m', 'More\n\nValuetrain-Ticket: build_42'])
 }
 
 /** A gate that holds beside the one in question, since a phase that asks nothing is never left. */
