@@ -1,4 +1,4 @@
-import { canonicalJson, digestOf, sha256 } from '../core/canonical.ts'
+import { canonicalJson, sha256 } from '../core/canonical.ts'
 import type { Entry, EventType } from '../core/contracts/event.ts'
 
 /** What an entry is sealed from. */
@@ -12,10 +12,15 @@ export type EntryDraft<T extends EventType = EventType> = Pick<Entry<T>, 'seq' |
  *
  * @see RFC 8785, JSON Canonicalization Scheme
  */
-export function hashOf(entry: Omit<Entry<EventType>, 'hash' | 'data' | 'type'> & { type: string; data: unknown }): string {
-  const digest = entry.data === null ? (entry.digest ?? null) : digestOf(entry.data)
+export function hashOf(
+  entry: Omit<Entry<EventType>, 'hash' | 'data' | 'type'> & {
+    type: string
+    data: unknown
+  },
+): string {
+  const digest = entry.data === null ? (entry.digest ?? null) : digestOfData(entry.data)
   const { v, seq, id, ts, type, prev } = entry
-  return sha256(canonicalJson({ v, seq, id, ts, type, digest, prev }))
+  return digestOfData({ digest, id, prev, seq, ts, type, v })
 }
 
 /** Returns the entry that continues a chain: version and hash are added to what is given. */
@@ -27,5 +32,28 @@ export function sealEntry<T extends EventType>(draft: EntryDraft<T>): Entry<T> {
 
 /** Returns the entry without its data: the one permitted edit of a log, after which its hash still holds. */
 export function blankEntry(entry: Entry): Entry {
-  return entry.data === null ? entry : { ...entry, data: null, digest: digestOf(entry.data) }
+  return entry.data === null ? entry : { ...entry, data: null, digest: digestOfData(entry.data) }
+}
+
+/**
+ * Returns `digestOf` of an entry's data. What was read from a line of ours is in canonical order already, and then the
+ * engine's own JSON is the canonical one: a third of the time, which is most of what verifying a log takes.
+ */
+function digestOfData(data: unknown): string {
+  if (!isInOrder(data)) return sha256(canonicalJson(data))
+  const json = JSON.stringify(data)
+  return sha256(json.includes('\\ud') ? canonicalJson(data) : json)
+}
+
+/** Tells whether all keys are sorted and all numbers are ones JSON can hold (1e999 is read as Infinity and printed as null). */
+function isInOrder(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return value !== undefined
+  if (Array.isArray(value)) return value.every(isInOrder)
+  let last = ''
+  for (const key in value) {
+    if (key < last || !isInOrder((value as Record<string, unknown>)[key])) return false
+    last = key
+  }
+  return true
 }
