@@ -2,4 +2,6 @@ export { type ChecklistItem, isDone, parseChecklist, renderChecklist, type Tick 
 export { loadMethod, PIPELINES, readModeText } from './load.ts'
 export { childStatesOf, itemsOf, parseMode, parsePipeline, parseRole } from './parse.ts'
 export { checkGateNames, checkPipeline, nextPhase, ownerOf, phaseOf, stretches } from './pipeline.ts'
+export { SPEC_RULES } from './rules.ts'
+export type { SpecAnswer, SpecFacts, SpecRule, SpecTicket } from './spec.ts'
 export { EDGES, type Edges, mayMove, movesFrom } from './table.ts'
