@@ -166,7 +166,9 @@ async function listNewBlobs(
   head: string | undefined,
   changes: readonly ChangedPath[],
 ): Promise<NewBlob[]> {
-  const seen = new Map<string, string>(changes.filter(isFile).map(({ blob, path }) => [blob, path]))
+  // Two files with one content are two files: a rule about names has to see both.
+  const found = changes.filter(isFile).map(({ blob, path }): NewBlob => ({ id: blob, path }))
+  const seen = new Set(found.map(({ id }) => id))
   if (head !== undefined && !(await git.succeeds(['merge-base', '--is-ancestor', head, requireRevision(base)]))) {
     // A path with a line break in it is printed up to the break; the id, which counts, comes first.
     const listed = await git.text(['rev-list', '--objects', `${requireRevision(base)}..${head}`, '--'])
@@ -175,10 +177,10 @@ async function listNewBlobs(
     const types = await git.text(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { input: `${ids.join('\n')}\n` })
     for (const line of types.split('\n')) {
       const [id = '', type] = line.split(' ')
-      if (type === 'blob' && !seen.has(id)) seen.set(id, paths.get(id) ?? '')
+      if (type === 'blob' && !seen.has(id)) found.push({ id, path: paths.get(id) ?? '' })
     }
   }
-  return [...seen].map(([id, path]) => ({ id, path }))
+  return found
 }
 
 function pathOf(line: string): [string, string][] {

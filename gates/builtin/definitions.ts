@@ -31,16 +31,14 @@ export const definitions = builtin(
       if (changed.size === 0) return passed('no definition is changed')
       const before = await read(view.from, view)
       if (before instanceof ValuetrainError) return passed('the range starts from definitions that cannot be read')
-      const after = await read(view.head, view)
+      const after = mayDefine(changed, before) ? await read(view.head, view) : before
       if (after instanceof ValuetrainError) {
         return byFindings([{ rule: 'definitions-broken', severity: 'error', message: after.message.slice(0, 300) }], '')
       }
       const scripts = await changedScripts(before.gates.values(), changed, view.from, view.head)
       const findings = [
         ...scripts.map(({ gate, script }) => weak(gate, `${script}, which it runs, is changed`)),
-        ...compareGates(before, after),
-        ...compareAsked(before, after),
-        ...compareConfig(before.config, after.config),
+        ...(before === after ? [] : compareDefinitions(before, after)),
         ...before.config.extensions.gates
           .filter((path) => changed.has(path))
           .map((path) => weak('extension', `${path}, which defines gates, is changed`)),
@@ -61,6 +59,12 @@ interface Definitions {
   gates: ReadonlyMap<string, GateSpec>
 }
 
+/** Most changes touch no definition, and then there is nothing to compare but the scripts that gates run. */
+function mayDefine(changed: ReadonlySet<string>, { config }: Definitions): boolean {
+  const isDefinition = (path: string) => path.startsWith('.valuetrain/') && !/^\.valuetrain\/(?:tickets|issues)\//.test(path)
+  return [...changed].some((path) => isDefinition(path) || config.extensions.modes.includes(path))
+}
+
 async function read(reader: FileReader, { builtins }: View): Promise<Definitions | ValuetrainError> {
   try {
     const { config } = await readConfig(reader)
@@ -69,6 +73,10 @@ async function read(reader: FileReader, { builtins }: View): Promise<Definitions
     if (error instanceof ValuetrainError && error.kind !== 'internal') return error
     throw error
   }
+}
+
+function compareDefinitions(before: Definitions, after: Definitions): Finding[] {
+  return [...compareGates(before, after), ...compareAsked(before, after), ...compareConfig(before.config, after.config)]
 }
 
 function compareGates(before: Definitions, after: Definitions): Finding[] {

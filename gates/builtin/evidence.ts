@@ -52,8 +52,11 @@ async function deliverables(view: View, folder: string, files: Record<string, st
     const path = `${folder}/${name}`
     const text = await readPlain(view, path)
     if (text !== undefined) files[path] = sha256(text)
-    const template = mode.deliverables.find(({ file }) => file === name)?.template
-    findings.push(...problemsOf(path, text, { minContent: MIN_WORDS, schema: [] }, template && method.templates.get(template)))
+    const deliverable = mode.deliverables.find(({ file }) => file === name)
+    if (text === undefined && deliverable?.required === false) continue
+    // Words are asked of documents; a file of data has a gate of its own that reads its values.
+    const minContent = /\.(md|markdown|txt)$/i.test(name) ? MIN_WORDS : 1
+    findings.push(...problemsOf(path, text, { minContent, schema: [] }, method.templates.get(deliverable?.template ?? '')))
   }
   return findings
 }
