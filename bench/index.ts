@@ -17,6 +17,16 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'cold start of the command line, against bare node',
     load: () => import('./start-up.ts'),
   },
+  'session-log': {
+    measure: 'S1',
+    about: 'verifying and loading a session of 10,000 events, against parsing and hashing its lines',
+    load: () => import('./session-log.ts'),
+  },
+  'worktree-starts': {
+    measure: 'A1',
+    about: 'fifty simultaneous starts with the scripted runtime, against plain git worktree add',
+    load: () => import('./worktree-starts.ts'),
+  },
 }
 
 const { values, positionals } = parseArgs({
