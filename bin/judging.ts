@@ -99,6 +99,7 @@ export async function judge(
         config: definitions.config,
         method: definitions.method,
         gates: definitions.gates,
+        judges: definitions.extensions.judges,
         env,
         results: [],
         clock: context.clock,

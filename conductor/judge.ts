@@ -74,6 +74,7 @@ export async function judgeOn(
     entries: desk.entries,
     config: definitions.config,
     method: definitions.method,
+    judges: definitions.extensions.judges,
     pipeline: job.pipeline.id,
     phase: control.phase as string,
     attempt: control.attempt,

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { PlacedEntry } from '../core/contracts/event.ts'
+import type { ExtensionJudge } from '../core/contracts/extension.ts'
 import type { Finding, GateResult, GateSpec, Stage, Verdict } from '../core/contracts/gate.ts'
 import type { Method } from '../core/contracts/method.ts'
 import type { Ids } from '../core/ids.ts'
@@ -27,6 +28,8 @@ export interface JudgeContext {
   method: Method
   /** Gates by id as `resolveGates` gives them; those of the configuration and the built-in ones unless told. */
   gates?: ReadonlyMap<string, GateSpec>
+  /** Code of the gates that extensions bring, by gate id. */
+  judges?: ReadonlyMap<string, ExtensionJudge> | undefined
   pipeline?: string
   phase?: string
   attempt?: number

@@ -7,6 +7,7 @@ import { waiverOf } from './approval.ts'
 import { BUILTINS } from './builtin/list.ts'
 import { joinGates } from './configured.ts'
 import { holds } from './decide.ts'
+import { judgeExtension } from './extension.ts'
 import { type Answer, inconclusive, type JudgeContext, notApplicable } from './gate.ts'
 import { findReusable, gateKey, inputsOf, isScoped, touchesScope } from './key.ts'
 import { judgeArtifact } from './kinds/artifact.ts'
@@ -122,6 +123,8 @@ async function look(spec: GateSpec, view: View, results: readonly GateResult[]):
       return judgeCommand(spec, kind, view.context)
     case 'builtin': {
       const builtin = builtinNamed(kind.name)
+      const own = builtin ? undefined : view.context.judges?.get(spec.id)
+      if (own) return judgeExtension(own, kind.options, view)
       return builtin
         ? builtin.judge(view, kind.options, results)
         : inconclusive(`there is no built-in gate "${kind.name}" in this version`)
