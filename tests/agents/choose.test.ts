@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { chooseRuntime, listRuntimes } from '../../agents/index.ts'
+import { chooseRuntime, listRuntimes, recipeOf } from '../../agents/index.ts'
 import type { Config } from '../../core/config.ts'
 import type { Runtime } from '../../core/contracts/runtime.ts'
 
@@ -74,6 +74,10 @@ describe('who works an issue', () => {
 
   test('is never decided by commands in a label', () => {
     expect(choose(['recipe:rm -rf /'])).toEqual(expect.stringContaining('names no recipe'))
+    expect([recipeOf(['recipe:constructor'], recipes), recipeOf(['recipe:tidy', 'recipe:bump'], recipes)]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   test('is an error when the command line or the configuration names nobody', () => {
