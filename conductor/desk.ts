@@ -174,7 +174,10 @@ class OpenDesk implements Desk {
 
 function itemsOfStretch({ definitions, opened }: Opening): AskedItem[] {
   const pipeline = pipelineNamed(definitions, opened.pipeline)
-  return opened.stretch.flatMap((phase) => phaseGates(definitions, pipeline, phase).items.map(({ item }) => ({ phase, item })))
+  // An item that no gate stands for (a command that is not configured) cannot be ticked and is not listed.
+  return opened.stretch.flatMap((phase) =>
+    phaseGates(definitions, pipeline, phase).items.flatMap(({ item, gates }) => (gates.length > 0 ? [{ phase, item }] : [])),
+  )
 }
 
 async function setTornLinesAside(folder: string, session: TicketSession): Promise<EventInput<'LINE_SET_ASIDE'>[]> {

@@ -1,10 +1,10 @@
 import type { Actor } from '../core/contracts/event.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { type Lease, readLease, releaseLease, takeLease } from '../core/lease.ts'
-import { subjectTree } from '../core/tree.ts'
 import { listWorktrees } from '../core/worktree.ts'
+import { workDigest } from '../gates/index.ts'
 import type { RollbackGoal } from '../sessions/index.ts'
-import { committedConfig, loadDefinitions } from './definitions.ts'
+import { committedConfig, type Definitions, loadDefinitions, phaseGates, pipelineNamed } from './definitions.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { dropRequest, type Request } from './inbox.ts'
 import type { Ports } from './ports.ts'
@@ -58,9 +58,12 @@ export async function operate(ports: Ports, issue: number, act: Act, person: str
     throw error
   }
   try {
-    const desk = await openFor(ports, found, lease, actor)
+    const definitions = await loadDefinitions(repository, found.state.ledger.opened?.base as string)
+    const desk = await openFor(ports, found, lease, actor, definitions)
     const text =
-      act.type === 'rollback' ? await goBack(desk, found, act, actor) : await apply(desk, asApproval(found, act), actor)
+      act.type === 'rollback'
+        ? await goBack(desk, found, act, actor)
+        : await apply(desk, asApproval(found, act), actor, definitions)
     await desk.leave(desk.state.status)
     return { applied: true, text }
   } finally {
@@ -147,10 +150,9 @@ function requestOf(act: Act, actor: Actor): Request | undefined {
   return undefined
 }
 
-async function openFor(ports: Ports, found: FoundTicket, lease: Lease, actor: Actor): Promise<Desk> {
+async function openFor(ports: Ports, found: FoundTicket, lease: Lease, actor: Actor, definitions: Definitions): Promise<Desk> {
   const { control, ledger } = found.state
   const opened = ledger.opened as NonNullable<typeof ledger.opened>
-  const definitions = await loadDefinitions(ports.repository, opened.base)
   return openDesk(ports, {
     ticket: found.ticket,
     pipeline: opened.pipeline,
@@ -165,7 +167,7 @@ async function openFor(ports: Ports, found: FoundTicket, lease: Lease, actor: Ac
   })
 }
 
-async function apply(desk: Desk, act: Act, actor: Actor): Promise<string> {
+async function apply(desk: Desk, act: Act, actor: Actor, definitions: Definitions): Promise<string> {
   const { control, ledger, status } = desk.state
   const { ticket } = desk
   switch (act.type) {
@@ -196,10 +198,10 @@ async function apply(desk: Desk, act: Act, actor: Actor): Promise<string> {
       if (gates.length === 0) {
         throw new ValuetrainError('VT_NOTHING_TO_APPROVE', `ticket ${ticket} waits for no approval`, { hint: `it is ${status}` })
       }
-      const subject = await presentSubject(desk)
+      const subject = await presentWork(desk)
       for (const gate of gates) {
         await desk.record('APPROVED', {
-          actor,
+          actor: answering(actor, definitions, desk, gate),
           gate,
           subject,
           channel: act.channel,
@@ -212,7 +214,7 @@ async function apply(desk: Desk, act: Act, actor: Actor): Promise<string> {
     }
     case 'override': {
       const gate = gateOf(desk.state, act.gate)
-      const subject = await presentSubject(desk)
+      const subject = await presentWork(desk)
       await desk.record('OVERRIDDEN', {
         actor,
         gate,
@@ -235,9 +237,17 @@ function missingHuman(desk: Desk): string[] {
   return required.filter(({ gate, human }) => human && results[gate]?.verdict !== 'pass').map(({ gate }) => gate)
 }
 
-/** The subject an approval is bound to: the tree as it is committed on the branch. */
-async function presentSubject(desk: Desk): Promise<string> {
-  return subjectTree(desk.git, 'HEAD')
+/** What an answer is bound to: the work as it is committed on the branch, so that it does not outlive a change. */
+function presentWork(desk: Desk): Promise<string> {
+  return workDigest({ git: desk.git, head: 'HEAD', ticket: desk.ticket })
+}
+
+/** A person answers in a role that the gate asks for; which person may is the forge's or the team's to say. */
+function answering(actor: Actor, definitions: Definitions, desk: Desk, gate: string): Actor {
+  const { control, ledger } = desk.state
+  const pipeline = pipelineNamed(definitions, ledger.opened?.pipeline ?? '')
+  const kind = phaseGates(definitions, pipeline, control.phase as string).specs.find(({ id }) => id === gate)?.kind
+  return kind?.type === 'human' && kind.roles[0] !== undefined ? { ...actor, role: kind.roles[0] } : actor
 }
 
 async function release(ports: Ports, issue: number, ttlMs: number): Promise<Operation> {

@@ -23,7 +23,9 @@ describe('the queue', () => {
     const merges = (await line.git.text(['rev-list', '--first-parent', '--reverse', '--merges', 'main'])).split('\n')
     expect(merges).toHaveLength(3)
     // The base each change was judged on is exactly the first parent it was merged into.
-    const delivered = line.written.filter(({ entry }) => entry.type === 'DELIVERED').map(({ entry }) => (entry.data as { base: string }).base)
+    const delivered = line.written
+      .filter(({ entry }) => entry.type === 'DELIVERED')
+      .map(({ entry }) => (entry.data as { base: string }).base)
     const parents = await Promise.all(merges.map((merge) => line.git.text(['rev-parse', `${merge}^1`])))
     expect(delivered).toEqual(parents)
     expect(await line.git.text(['ls-tree', '--name-only', 'main'])).toBe('.valuetrain\na.txt\nb.txt\nc.txt\nvalue.txt')
@@ -56,14 +58,21 @@ describe('the queue', () => {
   })
 
   it('ends after the number of issues it was told', async () => {
-    const line = await makeLine({ ...BASE, ...issueFile(1, 'A', ['auto', 'recipe:a']), ...issueFile(2, 'B', ['auto', 'recipe:b']) })
+    const line = await makeLine({
+      ...BASE,
+      ...issueFile(1, 'A', ['auto', 'recipe:a']),
+      ...issueFile(2, 'B', ['auto', 'recipe:b']),
+    })
     const result = await drive(line.ports, { max: 1, merge: 'auto' })
     expect(result.issues.map(({ issue }) => issue)).toEqual([1])
   })
 
   it('lets one of two runs of the same issue win and tells the other who holds it', async () => {
     const line = await makeLine({ ...BASE, ...issueFile(1, 'A', ['auto', 'recipe:a']) })
-    const both = await Promise.allSettled([runIssue(line.ports, { issue: 1, merge: 'auto' }), runIssue(line.ports, { issue: 1, merge: 'auto' })])
+    const both = await Promise.allSettled([
+      runIssue(line.ports, { issue: 1, merge: 'auto' }),
+      runIssue(line.ports, { issue: 1, merge: 'auto' }),
+    ])
     const lost = both.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
     const won = both.find(({ status }) => status === 'fulfilled') as PromiseFulfilledResult<{ outcome: string }> | undefined
     expect([won?.value.outcome, lost?.reason.code]).toEqual(['done', 'VT_LEASE_HELD'])

@@ -18,11 +18,19 @@ const FILES = {
 const FULL = process.env.VALUETRAIN_FULL !== undefined
 const SEED = Number(process.env.VALUETRAIN_SEED ?? Math.floor(Math.random() * 1e6))
 
-function work({ dir, env }: TestRepository, ...args: string[]): Promise<{ signal: string | undefined; lines: string[]; stderr: string }> {
+function work(
+  { dir, env }: TestRepository,
+  ...args: string[]
+): Promise<{ signal: string | undefined; lines: string[]; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', WORKER, dir, '1', ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
-      resolve({ signal: error?.signal ?? undefined, lines: stdout.trim().split('\n'), stderr })
-    })
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', WORKER, dir, '1', ...args],
+      { env, timeout: 120_000 },
+      (error, stdout, stderr) => {
+        resolve({ signal: error?.signal ?? undefined, lines: stdout.trim().split('\n'), stderr })
+      },
+    )
   })
 }
 
@@ -54,7 +62,9 @@ async function ending(repository: TestRepository) {
 }
 
 describe('a run that is killed', () => {
-  it(`ends in the same state with nothing done twice, wherever it was killed (seed ${SEED})`, { timeout: 3_600_000 }, async () => {
+  it(`ends in the same state with nothing done twice, wherever it was killed (seed ${SEED})`, {
+    timeout: 3_600_000,
+  }, async () => {
     const whole = await makeRepository(FILES)
     const first = await work(whole)
     expect(first.stderr).toBe('')
@@ -70,7 +80,12 @@ describe('a run that is killed', () => {
       const killed = await work(repository, when as string, count as string)
       expect({ when, count, signal: killed.signal }).toEqual({ when, count, signal: 'SIGKILL' })
       const again = await work(repository)
-      expect({ when, count, stderr: again.stderr, ...(await ending(repository)) }).toEqual({ when, count, stderr: '', ...expected })
+      expect({ when, count, stderr: again.stderr, ...(await ending(repository)) }).toEqual({
+        when,
+        count,
+        stderr: '',
+        ...expected,
+      })
     }
   })
 })

@@ -28,7 +28,12 @@ export async function joinLine(repository: TestRepository, overrides: Partial<Po
     onEvent: (ticket, entry) => written.push({ ticket, entry }),
     ...overrides,
   })
-  return { ...repository, ports, written, types: (ticket) => written.filter((one) => one.ticket === ticket).map(({ entry }) => entry.type) }
+  return {
+    ...repository,
+    ports,
+    written,
+    types: (ticket) => written.filter((one) => one.ticket === ticket).map(({ entry }) => entry.type),
+  }
 }
 
 /** A configuration with a recipe that mends, one that changes nothing and one that breaks the test. */
@@ -44,6 +49,12 @@ recipes:
 
 /** Returns an issue file as a person writes it. */
 export function issueFile(number: number, title: string, labels: readonly string[]): Record<string, string> {
-  const front = [`number: ${number}`, `title: ${JSON.stringify(title)}`, `labels: [${labels.map((label) => JSON.stringify(label)).join(', ')}]`, 'state: open', `created: 2026-01-0${number}T00:00:00Z`]
+  const front = [
+    `number: ${number}`,
+    `title: ${JSON.stringify(title)}`,
+    `labels: [${labels.map((label) => JSON.stringify(label)).join(', ')}]`,
+    'state: open',
+    `created: 2026-01-0${number}T00:00:00Z`,
+  ]
   return { [`.valuetrain/issues/${number}-issue.md`]: `---\n${front.join('\n')}\n---\n\nPlease do it.\n` }
 }

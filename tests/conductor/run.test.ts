@@ -12,7 +12,9 @@ describe('a run of one issue', () => {
     expect(outcome).toMatchObject({ outcome: 'done', issue: 1 })
     expect(await line.git.text(['show', 'main:value.txt'])).toBe('right')
     expect(await line.git.text(['status', '--porcelain'])).toBe('')
-    expect(await line.git.text(['for-each-ref', '--format=%(refname)', 'refs/heads', 'refs/valuetrain/leases'])).toBe('refs/heads/main')
+    expect(await line.git.text(['for-each-ref', '--format=%(refname)', 'refs/heads', 'refs/valuetrain/leases'])).toBe(
+      'refs/heads/main',
+    )
     expect(await surveyTickets(line.ports)).toMatchObject([{ ticket: 'build_1', status: 'done' }])
     expect(line.types('build_1')[0]).toBe('TICKET_OPENED')
     expect(line.types('build_1').at(-1)).toBe('DELIVERED')
@@ -31,7 +33,10 @@ describe('a run of one issue', () => {
     const line = await makeLine({ ...BASE, ...issueFile(1, 'Do nothing', ['auto', 'recipe:idle']) })
     const outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
     expect(outcome).toMatchObject({ outcome: 'blocked' })
-    expect(line.written.find(({ entry }) => entry.type === 'DECIDED')?.entry.data).toMatchObject({ outcome: 'block', code: 'nothing-changed' })
+    expect(line.written.find(({ entry }) => entry.type === 'DECIDED')?.entry.data).toMatchObject({
+      outcome: 'block',
+      code: 'nothing-changed',
+    })
   })
 
   it('blocks after the third failed attempt and keeps the work', async () => {
@@ -39,7 +44,9 @@ describe('a run of one issue', () => {
     const outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
     expect(outcome).toMatchObject({ outcome: 'blocked' })
     expect(outcome.reasons.join(' ')).toContain('3 failed attempts')
-    const decided = line.written.filter(({ entry }) => entry.type === 'DECIDED').map(({ entry }) => (entry.data as { outcome: string }).outcome)
+    const decided = line.written
+      .filter(({ entry }) => entry.type === 'DECIDED')
+      .map(({ entry }) => (entry.data as { outcome: string }).outcome)
     expect(decided).toEqual(['iterate', 'iterate', 'block'])
     expect(await line.git.text(['rev-parse', '--verify', 'refs/heads/phase/build_1'])).toMatch(/^[0-9a-f]{40}$/)
     expect(await line.git.text(['show', 'main:value.txt'])).toBe('right')
@@ -54,7 +61,10 @@ describe('a run of one issue', () => {
 
   it('delivers and waits for a person to merge unless told otherwise', async () => {
     const line = await makeLine({ ...BASE, 'value.txt': 'wrong', ...issueFile(1, 'Mend it', ['auto', 'recipe:mend']) })
-    expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({ outcome: 'waiting', reasons: [expect.stringContaining('--merge auto')] })
+    expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({
+      outcome: 'waiting',
+      reasons: [expect.stringContaining('--merge auto')],
+    })
     expect(await surveyTickets(line.ports)).toMatchObject([{ status: 'delivered' }])
     await line.commit({ 'other.txt': 'moved on' })
     expect(await runIssue(line.ports, { issue: 1, merge: 'auto' })).toMatchObject({ outcome: 'done' })

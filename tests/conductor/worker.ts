@@ -4,9 +4,10 @@
  *
  * Usage: node --import tsx worker.ts <repository> <issue> [after|before <n>]
  */
+
+import { runIssue } from '../../conductor/run.ts'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
-import { runIssue } from '../../conductor/run.ts'
 import { portsFor } from './ports.ts'
 
 const [dir, issue, when, count] = process.argv.slice(2)
