@@ -35,17 +35,14 @@ export function orderSegments(segments: readonly Segment[]): OrderedSegments {
   const family = familyOf(segments, findings)
   const forks: Fork[] = []
   const line: OrderedSegments['line'] = []
-  const onLine = new Set<Segment>()
   let current: Segment | null = null
+  // Each segment is the child of one first parent at most, so from a beginning on there is no way in a circle.
   for (;;) {
-    const choices: Segment[] = (current === null ? family.roots : (family.children.get(current.header.segment) ?? [])).filter(
-      (child) => !onLine.has(child),
-    )
+    const choices: Segment[] = current === null ? family.roots : (family.children.get(current.header.segment) ?? [])
     if (choices.length === 0) break
     const next = choose(choices, current, family, forks, findings)
-    if (current !== null) cutAfter(line, next)
+    cutAfter(line, next)
     line.push({ segment: next, entries: next.entries })
-    onLine.add(next)
     current = next
   }
   const beside = besideOf(segments, line)

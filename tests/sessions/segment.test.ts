@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EventInput, EventType } from '../../core/contracts/event.ts'
@@ -31,6 +32,20 @@ describe('a session file', () => {
     expect(parsed).toEqual(everything)
     expect(checkChain(parsed)).toEqual([])
     expect(renderSegment(parsed)).toBe(text)
+  })
+
+  it('of the first format reads and renders byte for byte as it was written then, wording included', async () => {
+    // Never regenerate this file for a change of wording: it stands for the logs that people already have.
+    const frozen = await readFile(new URL('fixtures/format-1.md', import.meta.url), 'utf8')
+    const parsed = parseSegment(frozen, 'x')
+    expect(rulesOf(parsed)).toEqual([])
+    expect(parsed.closing).toMatchObject({
+      events: parsed.entries.length,
+      head: parsed.entries.at(-1)?.hash,
+      outcome: 'delivered',
+    })
+    expect(parsed.entries.length).toBeGreaterThan(30)
+    expect(renderSegment(parsed)).toBe(frozen)
   })
 
   it('keeps its closing fields', () => {

@@ -1,10 +1,19 @@
+import { execFile } from 'node:child_process'
 import { appendFile, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SimulatedClock } from '../../core/clock.ts'
 import { countingIds } from '../../core/ids.ts'
-import { headerDigest, openSegment, parseSegment, type SegmentHeader, type SegmentWriter } from '../../sessions/index.ts'
+import {
+  checkChain,
+  headerDigest,
+  openSegment,
+  parseSegment,
+  type SegmentHeader,
+  type SegmentWriter,
+} from '../../sessions/index.ts'
 import { ADA, CONDUCTOR, eventsOfEveryType, headerOf } from './written.ts'
 
 async function opened(overrides: Partial<SegmentHeader> = {}): Promise<{ writer: SegmentWriter; root: string; folder: string }> {
@@ -44,9 +53,11 @@ describe('a segment’s writer', () => {
   it('keeps the order of calls that are made at once', async () => {
     const { writer } = await opened()
     await Promise.all(Array.from({ length: 40 }, (_, n) => say(writer, `${n}`)))
-    const { entries, findings } = await readBack(writer)
-    expect(findings).toEqual([])
-    expect(entries.map(({ data }) => (data as { text?: string }).text)).toEqual(Array.from({ length: 40 }, (_, n) => `${n}`))
+    const segment = await readBack(writer)
+    expect([...segment.findings, ...checkChain(segment)]).toEqual([])
+    expect(segment.entries.map(({ data }) => (data as { text?: string }).text)).toEqual(
+      Array.from({ length: 40 }, (_, n) => `${n}`),
+    )
   })
 
   it('writes no secret and no absolute path', async () => {
@@ -128,6 +139,18 @@ describe('a writer whose file somebody touched', () => {
       await expect(writer.close('done'), name).rejects.toMatchObject(altered)
       expect(await readFile(writer.file, 'utf8').catch(() => undefined), name).toBe(left)
     }
+  })
+
+  it('notices another end even when size and time are what they were', async () => {
+    const { writer, root } = await opened()
+    await say(writer, 'one')
+    const touch = promisify(execFile)
+    const reference = join(root, 'reference')
+    await touch('touch', ['-r', writer.file, '--', reference])
+    const text = await readFile(writer.file, 'utf8')
+    await writeFile(writer.file, `${text.slice(0, -20)}${'x'.repeat(20)}`)
+    await touch('touch', ['-r', reference, '--', writer.file])
+    await expect(say(writer, 'two')).rejects.toMatchObject(altered)
   })
 
   it('goes on when the content is the same: touched, or replaced by a checkout', async () => {
