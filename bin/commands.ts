@@ -18,7 +18,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     id: 'journey',
     group: 'Begin',
-    summary: 'Watch three issues travel into merged changes, in a throw-away repository',
+    summary: 'Watch three issues travel into merged changes, in a throw-away place',
     load: () => import('./commands/journey.ts'),
   },
   {

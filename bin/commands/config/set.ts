@@ -8,6 +8,7 @@ import { parseYaml } from '../../../core/frontmatter.ts'
 import { readerOf } from '../../../core/reader.ts'
 import { openRepository } from '../../../core/repository.ts'
 import { argument, defineCommand } from '../../command.ts'
+import { withValue } from '../../config-edit.ts'
 import { configKey, valueAt } from '../../config-path.ts'
 
 export default defineCommand({
@@ -46,7 +47,8 @@ export default defineCommand({
       )
       return 0
     }
-    const shown = (of: unknown) => YAML.stringify(of, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+    const shown = (of: unknown) =>
+      YAML.stringify(of, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trim()
     if (!changed) context.stdout.write(`${args.path} is ${shown(value)} already; nothing written\n`)
     else {
       const old = was === undefined ? 'it was not set' : `it was ${shown(was)}`
@@ -57,26 +59,3 @@ export default defineCommand({
     return 0
   },
 })
-
-/** Returns the file with one key changed, its comments, order and line ends kept. */
-function withValue(text: string, path: readonly (string | number)[], value: unknown): string {
-  const document = YAML.parseDocument(text)
-  const problem = document.errors[0]
-  if (problem) {
-    throw new ValuetrainError('VT_YAML', `${CONFIG_FILE}: ${problem.message.split('\n')[0]}`, {
-      kind: 'config',
-      hint: 'mend the YAML at that line by hand first; nothing was written',
-      cause: problem,
-    })
-  }
-  if (valueEquals(document.getIn(path), value)) return text
-  if (document.contents === null) document.contents = document.createNode({}) as never
-  document.setIn(path, document.createNode(value))
-  const written = document.toString({ lineWidth: 0 })
-  return text.includes('\r\n') ? written.replaceAll('\n', '\r\n') : written
-}
-
-function valueEquals(node: unknown, value: unknown): boolean {
-  const plain = YAML.isCollection(node) ? node.toJSON() : node
-  return plain !== undefined && JSON.stringify(plain) === JSON.stringify(value)
-}

@@ -47,7 +47,7 @@ export default defineCommand({
 })
 
 function oneLine(value: unknown): string {
-  return YAML.stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+  return YAML.stringify(value, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trim()
 }
 
 /** Returns the line of the file, from 1, on which the key is written; undefined when it is not. */
