@@ -19,12 +19,11 @@ export type Options = Readonly<Record<string, unknown>>
  * @param inputs nothing unless told, which is right only where the subject covers all that is read
  */
 export function builtin(
-  spec: Omit<GateSpecInput, 'kind'> & { options?: Record<string, never> },
+  spec: Omit<GateSpecInput, 'kind'>,
   parts: Pick<Builtin, 'judge'> & Partial<Pick<Builtin, 'inputs'>>,
 ): Builtin {
-  const { options, ...rest } = spec
   return {
-    spec: GateSpec.parse({ ...rest, kind: { type: 'builtin', name: spec.id, ...(options ? { options } : {}) } }),
+    spec: GateSpec.parse({ ...spec, kind: { type: 'builtin', name: spec.id } }),
     inputs: async () => ({}),
     ...parts,
   }

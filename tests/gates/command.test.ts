@@ -175,18 +175,21 @@ workspace:
     expect((await open(changed)).ran).toBe(true)
   })
 
-  it('does not copy through a link that the tree puts in the place of a cached folder', async () => {
-    const { openCheckout } = await import('../../gates/index.ts')
-    const { symlink } = await import('node:fs/promises')
-    const bench = await openBench({ ...files, '.gitignore': '' })
-    await symlink(bench.repository.outside, join(bench.repository.dir, 'deps'))
-    const head = await bench.work({})
-    const context = await bench.context({ yaml, head })
-    await expect(openCheckout(context.repository, context.config, head, context.env)).rejects.toMatchObject({
-      code: 'VT_OUTSIDE',
-    })
-    expect(await readdir(bench.repository.outside)).not.toContain('made')
-  })
+  it.each(['..', 'src'])(
+    'does not copy through a link to %s that the tree puts in the place of a cached folder',
+    async (target) => {
+      const { openCheckout } = await import('../../gates/index.ts')
+      const { symlink } = await import('node:fs/promises')
+      const bench = await openBench({ ...files, '.gitignore': '' })
+      await symlink(target, join(bench.repository.dir, 'deps'))
+      const head = await bench.work({})
+      const context = await bench.context({ yaml, head })
+      await expect(openCheckout(context.repository, context.config, head, context.env)).rejects.toMatchObject({
+        code: 'VT_OUTSIDE',
+      })
+      expect(await readdir(bench.repository.outside)).not.toContain('made')
+    },
+  )
 
   it('that cannot be prepared makes its gates inconclusive and says what failed', async () => {
     const bench = await openBench({ 'setup.mjs': 'process.exit(7)\n' })

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { GateResult, GateSpec } from '../../core/contracts/gate.ts'
 import { GateSpec as Schema } from '../../core/contracts/gate.ts'
@@ -31,6 +33,20 @@ describe('a result', () => {
       const result = await judgeGate(gate, await bench.context({ yaml: YAML }))
       expect(await judgeWith(result, gate)).toBeUndefined()
     }
+  })
+
+  it('is not repeated once the tools it names answer otherwise', async () => {
+    const bench = await openBench({ 'check.mjs': 'process.exit(0)\n' })
+    await bench.work({ 'a.txt': 'a\n' })
+    const tool = join(bench.repository.outside, 'tool')
+    const spec = { ...gateOf(await bench.context({ yaml: YAML }), 'test'), versions: [[tool, '--version']] }
+    const judge = async (answer: string, results: GateResult[] = []) => {
+      await writeFile(tool, `#!/bin/sh\necho ${answer}\n`, { mode: 0o755 })
+      return judgeGate(spec, await bench.context({ yaml: YAML, results }))
+    }
+    const first = await judge('1.0')
+    expect((await judge('1.0', [first])).reusedFrom).toBe(first.id)
+    expect((await judge('2.0', [first])).reusedFrom).toBeUndefined()
   })
 
   type Change = {
