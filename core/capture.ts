@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, readlink, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestOf } from './canonical.ts'
+import { OBJECT_ID } from './contracts/names.ts'
 import { ValuetrainError } from './errors.ts'
 import { fileError } from './files.ts'
 import type { Git } from './git.ts'
 import { type Found, findLeftovers, type Leftovers, type RawPath, rawBelow, shown } from './leftovers.ts'
-import { resolveCommit } from './tree.ts'
 
 /** A checkout's whole state as git objects: nothing of it points back at the checkout. */
 export interface Capture {
@@ -53,41 +53,48 @@ export async function captureCheckout(git: Git, keep: readonly string[], scratch
 }
 
 async function capture(git: Git, keep: readonly string[], room: string): Promise<Capture> {
-  const head = await resolveCommit(git, 'HEAD')
-  if (head === undefined) throw unborn(git.dir)
+  const facts = await git.run(['rev-parse', '--absolute-git-dir', 'HEAD^{commit}', 'HEAD^{tree}'], { okExit: [0, 128] })
+  const [gitDir = '', head = '', headTree = ''] = facts.stdout.trimEnd().split('\n')
+  if (facts.code !== 0) throw unborn(git.dir)
   const leftovers = await findLeftovers(git, keep)
-  const index = { GIT_INDEX_FILE: join(room, 'index') }
-  await copyIndex(git, index.GIT_INDEX_FILE)
-  const conflicted = [...new Set(leftovers.unmerged.map(({ path }) => path))]
-  await updateIndex(git, index, conflicted.map(removal))
-  const indexTree = await git.text([...DURABLE, 'write-tree', '--missing-ok'], { env: index })
-  const found = [...leftovers.changed, ...leftovers.hidden, ...leftovers.untracked, ...leftovers.kept]
-  const ids = await writeBlobs(git, found, room)
-  await updateIndex(git, index, [
-    ...leftovers.gone.map(removal),
-    ...found.map(({ mode, path }, at) => `${mode} ${ids[at]}\t${rescuedName(path)}`),
-  ])
-  const tree = await git.text([...DURABLE, 'write-tree', '--missing-ok'], { env: index })
+  const trees = await captureTrees(git, join(gitDir, 'index'), headTree, leftovers, room)
   const submodules = await captureSubmodules(git, leftovers, keep, room)
   const state = {
     head,
-    tree,
-    indexTree,
+    tree: trees.tree,
+    indexTree: trees.indexTree,
     unmergedTree: await unmergedTree(git, leftovers, room),
-    tips: await looseTips(git),
+    tips: await looseTips(git, gitDir),
     submodules: submodules.map(({ path, capture }) => [path, capture.state]),
   }
-  const headTree = await git.text(['rev-parse', '--verify', 'HEAD^{tree}'])
-  const isSame = tree === headTree && indexTree === headTree && state.unmergedTree === undefined && state.tips.length === 0
-  const hidden = leftovers.hidden.map(({ path, mode }, at) => [path, mode, ids[leftovers.changed.length + at]])
+  const isSame =
+    state.tree === headTree && state.indexTree === headTree && state.unmergedTree === undefined && state.tips.length === 0
   return {
     ...state,
     submodules,
     leftovers,
-    stays: digestOf([hidden, state.submodules]),
+    stays: digestOf([trees.hidden, state.submodules]),
     isClean: isSame && submodules.every((sub) => sub.capture.isClean),
     state: digestOf(state),
   }
+}
+
+async function captureTrees(git: Git, index: string, headTree: string, leftovers: Leftovers, room: string) {
+  const { changed, hidden, untracked, kept, gone, staged, unmerged } = leftovers
+  const found = [...changed, ...hidden, ...untracked, ...kept]
+  if (found.length + gone.length + staged.length === 0) return { tree: headTree, indexTree: headTree, hidden: [] }
+  const env = { GIT_INDEX_FILE: join(room, 'index') }
+  await copyIndex(index, env.GIT_INDEX_FILE)
+  const conflicted = [...new Set(unmerged.map(({ path }) => path))]
+  await updateIndex(git, env, conflicted.map(removal))
+  const indexTree = await git.text([...DURABLE, 'write-tree', '--missing-ok'], { env })
+  const ids = await writeBlobs(git, found, room)
+  await updateIndex(git, env, [
+    ...gone.map(removal),
+    ...found.map(({ mode, path }, at) => `${mode} ${ids[at]}\t${rescuedName(path)}`),
+  ])
+  const tree = await git.text([...DURABLE, 'write-tree', '--missing-ok'], { env })
+  return { tree, indexTree, hidden: hidden.map(({ path, mode }, at) => [path, mode, ids[changed.length + at]]) }
 }
 
 /** `.git` cannot be a name in a tree; the git directory of a repository inside the checkout gets another one. */
@@ -98,8 +105,7 @@ export function rescuedName(path: RawPath): RawPath {
     .join('/')
 }
 
-async function copyIndex(git: Git, to: string): Promise<void> {
-  const from = await git.text(['rev-parse', '--path-format=absolute', '--git-path', 'index'])
+async function copyIndex(from: string, to: string): Promise<void> {
   await copyFile(from, to).catch((cause: NodeJS.ErrnoException) => {
     // No index is an empty one; the copy is then made by the first update.
     if (cause.code !== 'ENOENT') throw fileError(cause, 'read', from)
@@ -150,22 +156,25 @@ async function unmergedTree(git: Git, { unmerged }: Leftovers, room: string): Pr
 }
 
 const UNDER_WAY = ['MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'REBASE_HEAD'] as const
-const OWN_REFS = ['refs/worktree', 'refs/bisect', 'refs/rewritten']
+const OWN_REFS = ['worktree', 'bisect', 'rewritten'] as const
 
 /** Returns commits that no shared ref may hold on to once this checkout is gone. */
-async function looseTips(git: Git): Promise<string[]> {
+async function looseTips(git: Git, gitDir: string): Promise<string[]> {
   const tips = new Set<string>()
+  const textOf = (name: string) => readFile(join(gitDir, name), 'utf8').catch(() => '')
   for (const name of UNDER_WAY) {
-    const commit = await resolveCommit(git, name)
-    if (commit) tips.add(commit)
+    for (const id of (await textOf(name)).split('\n')) if (OBJECT_ID.test(id)) tips.add(id)
   }
-  for (const id of (await git.text(['for-each-ref', '--format=%(objectname)', ...OWN_REFS])).split('\n')) {
-    if (id !== '') tips.add(id)
+  const own: string[] = await readdir(join(gitDir, 'refs')).catch(() => [])
+  if (OWN_REFS.some((name) => own.includes(name))) {
+    const format = ['for-each-ref', '--format=%(objectname)', '--', ...OWN_REFS.map((name) => `refs/${name}`)]
+    for (const id of (await git.text(format)).split('\n')) if (id !== '') tips.add(id)
   }
-  if (!(await git.succeeds(['symbolic-ref', '--quiet', 'HEAD']))) {
-    const holders = ['refs/heads', 'refs/remotes', 'refs/tags', 'refs/valuetrain']
+  const head = (await textOf('HEAD')).trim()
+  if (!head.startsWith('ref:')) {
+    const holders = ['refs/heads', 'refs/remotes', 'refs/tags']
     const held = await git.text(['for-each-ref', '--count=1', '--contains=HEAD', '--format=%(refname)', ...holders])
-    if (held === '') tips.add(await git.text(['rev-parse', 'HEAD']))
+    if (held === '') tips.add(head)
   }
   return [...tips].sort()
 }
@@ -194,8 +203,12 @@ async function emptyRoom(room: string): Promise<string> {
 }
 
 async function unpublishedTips(git: Git): Promise<string[]> {
-  const commits = new Set((await git.text(['rev-list', '--all', 'HEAD', '--not', '--remotes'])).split('\n'))
-  const refs = (await git.text(['for-each-ref', '--format=%(objectname) %(*objectname)'])).split(/\s+/)
+  const commits = new Set(
+    (await git.text(['rev-list', '--branches', '--tags', '--glob=refs/stash', 'HEAD', '--not', '--remotes'])).split('\n'),
+  )
+  const refs = (
+    await git.text(['for-each-ref', '--format=%(objectname) %(*objectname)', 'refs/heads', 'refs/tags', 'refs/stash'])
+  ).split(/\s+/)
   return [...refs, await git.text(['rev-parse', 'HEAD'])].filter((id) => commits.has(id))
 }
 

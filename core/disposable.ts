@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { alone } from './alone.ts'
-import { fileError, writeAtomically } from './files.ts'
+import { fileError, writeNote } from './files.ts'
 import { fateOf, type ProcessIdentity } from './identity.ts'
 import { ownIdentity } from './lock.ts'
 import { requireRevision } from './refs.ts'
@@ -37,7 +37,7 @@ export async function openDisposable(repo: Repository, request: { root: string; 
     })
   const dir = join(root, `checkout-${randomUUID().slice(0, 13)}`)
   const file = join(notesOf(repo), `${basename(dir)}.json`)
-  await writeAtomically(file, JSON.stringify({ dir, owner: await ownIdentity() } satisfies Note))
+  await writeNote(file, JSON.stringify({ dir, owner: await ownIdentity() } satisfies Note))
   const close = () => remove(repo, dir, file)
   try {
     const add = ['worktree', 'add', '--quiet', '--detach', '--no-checkout', '--', dir, requireRevision(request.commit)]

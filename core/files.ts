@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, open, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { ValuetrainError } from './errors.ts'
 
@@ -10,16 +10,17 @@ import { ValuetrainError } from './errors.ts'
  * @throws VT_READ_ONLY, VT_DISK_FULL or VT_FILE
  */
 export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
-  const draft = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
-  try {
-    await mkdir(dirname(file), { recursive: true })
-    await writeSynced(draft, content, 'wx')
-    await rename(draft, file)
-    await syncFolder(dirname(file))
-  } catch (cause) {
-    await rm(draft, { force: true }).catch(() => {})
-    throw fileError(cause, 'written', file)
-  }
+  await replaceBy(file, (draft) => writeSynced(draft, content, 'wx'))
+  await syncFolder(dirname(file))
+}
+
+/**
+ * The same without waiting for the disk: for notes about running processes, which a power cut ends as well.
+ *
+ * @throws VT_READ_ONLY, VT_DISK_FULL or VT_FILE
+ */
+export async function writeNote(file: string, content: string): Promise<void> {
+  await replaceBy(file, (draft) => writeFile(draft, content, { flag: 'wx' }))
 }
 
 /**
@@ -82,6 +83,18 @@ export function fileError(cause: unknown, done: string, path: string): unknown {
     })
   }
   return new ValuetrainError('VT_FILE', `${path} could not be ${done} (${code})`, options)
+}
+
+async function replaceBy(file: string, write: (draft: string) => Promise<unknown>): Promise<void> {
+  const draft = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await write(draft)
+    await rename(draft, file)
+  } catch (cause) {
+    await rm(draft, { force: true }).catch(() => {})
+    throw fileError(cause, 'written', file)
+  }
 }
 
 async function writeSynced(file: string, content: string | Uint8Array, flag: 'a' | 'wx'): Promise<boolean> {

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { membersOf } from './census.ts'
-import { fileError } from './files.ts'
+import { writeNote } from './files.ts'
 import { fateOf, isSameProcess, type ProcessIdentity, processIdentity } from './identity.ts'
 import { ownIdentity } from './lock.ts'
 
@@ -53,20 +52,9 @@ export interface GroupRecord {
 /** Notes a group before its process exists. */
 export async function recordGroup(mark: string, stateDir: string | undefined = usual): Promise<GroupRecord> {
   if (stateDir === undefined) return { started: async () => {}, ended: async () => {} }
-  const folder = join(stateDir, 'groups')
-  const file = join(folder, `${mark}.json`)
+  const file = join(stateDir, 'groups', `${mark}.json`)
   const owner = await ownIdentity()
-  // No flush: the note outlives us, and a power cut ends the group as well.
-  const note = async (content: GroupNote) => {
-    const draft = join(folder, `.${randomUUID()}`)
-    try {
-      await mkdir(folder, { recursive: true })
-      await writeFile(draft, JSON.stringify(content))
-      await rename(draft, file)
-    } catch (cause) {
-      throw fileError(cause, 'written', file)
-    }
-  }
+  const note = (content: GroupNote) => writeNote(file, JSON.stringify(content))
   await note({ owner })
   return {
     async started(pid) {

@@ -35,38 +35,47 @@ export async function withLock<T>(file: string, fn: () => Promise<T>, options: L
 }
 
 async function takeLock(file: string, { waitMs, clock }: LockOptions): Promise<string> {
-  const process = await ownIdentity()
-  const holder: Holder = { token: randomUUID(), since: timestamp(clock), process }
+  const holder: Holder = { token: randomUUID(), since: timestamp(clock), process: await ownIdentity() }
   const deadline = clock.monotonic() + waitMs
-  let watched: { token: string; checkAt: number } | undefined
-  for (let round = 0; ; round++) {
-    if (await placeHolder(file, holder)) return holder.token
-    const other = await readHolder(file)
-    if (other === undefined) continue
-    // Asking about the holder costs more than waiting for it; most locks are held for milliseconds.
-    if (watched?.token !== other.token) watched = { token: other.token, checkAt: clock.monotonic() + 100 }
-    else if (clock.monotonic() >= watched.checkAt) {
-      watched.checkAt = clock.monotonic() + 1000
-      if ((await fateOf(other.process)) === 'gone') await setAside(file, other.token, holder)
+  // Most locks are held for milliseconds, and a waiter must not slow the holder down: one system call a try, and
+  // only now and then a look at who holds it.
+  let nextLook = clock.monotonic() + 250
+  const draft = await writeHolder(file, holder)
+  try {
+    while (!(await placeHolder(draft, file))) {
+      if (clock.monotonic() >= Math.min(nextLook, deadline)) {
+        nextLook = clock.monotonic() + 1_000
+        const other = await readHolder(file)
+        if (other && (await fateOf(other.process)) === 'gone') await setAside(file, other.token, holder)
+        else if (other && clock.monotonic() >= deadline) throw held(file, other, waitMs)
+      }
+      await clock.sleep(5 + Math.random() * 20)
     }
-    if (clock.monotonic() >= deadline) throw held(file, other, waitMs)
-    await clock.sleep(2 + Math.random() * Math.min(30, 4 + round))
+    return holder.token
+  } finally {
+    await rm(draft, { force: true })
   }
 }
 
-/** Links a finished file into place, so that a lock never exists without its holder in it. */
-async function placeHolder(file: string, holder: Holder): Promise<boolean> {
+async function writeHolder(file: string, holder: Holder): Promise<string> {
   const draft = `${file}.${holder.token}`
   try {
     await mkdir(dirname(file), { recursive: true })
     await writeFile(draft, JSON.stringify(holder))
+    return draft
+  } catch (cause) {
+    throw fileError(cause, 'locked', file)
+  }
+}
+
+/** Links a finished file into place, so that a lock never exists without its holder in it. */
+async function placeHolder(draft: string, file: string): Promise<boolean> {
+  try {
     await link(draft, file)
     return true
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST' && (cause as NodeJS.ErrnoException).syscall === 'link') return false
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw fileError(cause, 'locked', file)
-  } finally {
-    await rm(draft, { force: true }).catch(() => {})
   }
 }
 
@@ -91,8 +100,9 @@ async function readHolder(file: string): Promise<Holder | undefined> {
  */
 async function setAside(file: string, token: string, mine: Holder): Promise<void> {
   const marker = `${file}.break-${token}`
-  const claim: Holder = { ...mine, token: randomUUID() }
-  if (!(await placeHolder(marker, claim))) {
+  const draft = await writeHolder(marker, { ...mine, token: randomUUID() })
+  const isMine = await placeHolder(draft, marker).finally(() => rm(draft, { force: true }))
+  if (!isMine) {
     const breaker = await readHolder(marker)
     if (breaker !== undefined && (await fateOf(breaker.process)) === 'gone') await setAside(marker, breaker.token, mine)
     return

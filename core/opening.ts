@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from './clock.ts'
 import { ValuetrainError } from './errors.ts'
-import { writeAtomically } from './files.ts'
+import { writeNote } from './files.ts'
 import { fateOf, type ProcessIdentity } from './identity.ts'
 import { ownIdentity } from './lock.ts'
 
@@ -11,7 +11,7 @@ const MARKER = 'valuetrain-opening'
 
 /** Notes that this process is about to write a new worktree's files. */
 export async function beginOpening(gitDir: string): Promise<void> {
-  await writeAtomically(join(gitDir, MARKER), JSON.stringify(await ownIdentity()))
+  await writeNote(join(gitDir, MARKER), JSON.stringify(await ownIdentity()))
 }
 
 /** Notes that a worktree's files are complete: from now on it may hold somebody's work. */
@@ -29,7 +29,7 @@ export async function isHalfOpened(gitDir: string, dir: string): Promise<boolean
   for (let round = 0; round < 600; round++) {
     const text = await readFile(join(gitDir, MARKER), 'utf8').catch(() => undefined)
     if (text === undefined) return isUntouched(gitDir, dir)
-    if ((await fateOf(JSON.parse(text) as ProcessIdentity)) !== 'running') return true
+    if ((await fateOf(JSON.parse(text) as ProcessIdentity)) === 'gone') return true
     await systemClock.sleep(100)
   }
   throw new ValuetrainError('VT_WORKTREE_IN_THE_WAY', `the worktree ${dir} is still being opened by another process`, {

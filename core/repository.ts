@@ -36,16 +36,16 @@ export async function openRepository(cwd: string, env: NodeJS.ProcessEnv): Promi
   const here = await realpath(cwd).catch(() => undefined)
   if (here === undefined || !(await stat(here)).isDirectory()) throw noRepository(cwd, 'there is no such folder')
   const git = openGit(here, env)
-  const found = await git.run(['rev-parse', '--path-format=absolute', '--git-common-dir', '--git-dir'], { okExit: [0, 128] })
+  const questions = ['--git-common-dir', '--git-dir', '--is-inside-work-tree', '--show-cdup']
+  const found = await git.run(['rev-parse', '--path-format=absolute', ...questions], { okExit: [0, 128] })
   if (found.code !== 0) throw noRepository(cwd, found.stderr)
-  const [commonDir, gitDir] = (await Promise.all(
-    found.stdout
-      .trimEnd()
-      .split('\n')
-      .map((path) => realpath(path)),
-  )) as [string, string]
-  const bare = (await settingOf(git, commonDir, 'core.bare')) === 'true'
-  const root = bare ? null : await mainRoot(git, commonDir, commonDir === gitDir)
+  const [common = '', own = '', inside, up = ''] = found.stdout.split('\n')
+  const [commonDir, gitDir] = await Promise.all([realpath(common), realpath(own)])
+  const top = inside === 'true' ? resolve(here, up) : undefined
+  // The main worktree is known at once; from anywhere else the shared configuration tells.
+  const isMain = top !== undefined && commonDir === gitDir
+  const bare = !isMain && (await settingOf(git, commonDir, 'core.bare')) === 'true'
+  const root = isMain ? top : bare ? null : await mainRoot(git, commonDir, top)
   return { git: git.at(root ?? commonDir), root, commonDir, bare, env, stateDir: join(commonDir, 'valuetrain') }
 }
 
@@ -123,13 +123,11 @@ async function settingOf(git: Git, commonDir: string, key: string): Promise<stri
   return code === 0 ? stdout.trim() : undefined
 }
 
-async function mainRoot(git: Git, commonDir: string, inMain: boolean): Promise<string> {
-  const top = await git.run(['rev-parse', '--path-format=absolute', '--show-toplevel'], { okExit: [0, 128] })
-  if (inMain && top.code === 0) return top.stdout.trimEnd()
+async function mainRoot(git: Git, commonDir: string, top: string | undefined): Promise<string> {
   const configured = await settingOf(git, commonDir, 'core.worktree')
   if (configured !== undefined) return resolve(commonDir, configured)
   if (basename(commonDir) === '.git') return dirname(commonDir)
-  if (top.code === 0) return top.stdout.trimEnd()
+  if (top !== undefined) return top
   throw noRepository(git.dir, 'it is inside a git directory whose working tree is elsewhere')
 }
 

@@ -1,5 +1,5 @@
-import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
 import { alone } from './alone.ts'
 import { type Capture, captureCheckout } from './capture.ts'
 import { ValuetrainError } from './errors.ts'
@@ -7,7 +7,7 @@ import { fileError } from './files.ts'
 import { rawBelow, shown } from './leftovers.ts'
 import { beginOpening, endOpening, isHalfOpened } from './opening.ts'
 import { putBack } from './putback.ts'
-import { isRefName, requireRefName, requireRevision } from './refs.ts'
+import { requireRefName, requireRevision } from './refs.ts'
 import type { Repository } from './repository.ts'
 import { changedMeanwhile, keepCapture, type Rescue, requireSameState, scratchOf } from './rescue.ts'
 import { isAncestor, resolveCommit } from './tree.ts'
@@ -56,7 +56,7 @@ export async function openWorktree(repo: Repository, request: WorktreeRequest): 
   }
   const dir = join(await makeRoot(request.root), request.name)
   const registered = await alone(repo, () => register(repo, dir, branch, base))
-  const gitDir = await repo.git.at(dir).text(['rev-parse', '--absolute-git-dir'])
+  const gitDir = await gitDirOf(dir)
   if (registered.isNew || (await isHalfOpened(gitDir, dir))) {
     try {
       // Nobody was ever given this checkout, so files that a killed start left in it may be written over.
@@ -124,25 +124,17 @@ interface Registered {
 }
 
 async function register(repo: Repository, dir: string, branch: string, base: string): Promise<Registered> {
-  const entries = await listWorktrees(repo)
-  for (const entry of entries) {
-    if (entry.branch === branch && entry.dir !== dir && (await exists(entry.dir))) throw taken(branch, entry)
+  const tip = await tipOf(repo, branch)
+  if (tip !== undefined || (await exists(dir)) || (await hasRecord(repo, dir))) {
+    const adopted = await adopt(repo, dir, branch)
+    if (adopted) return { isNew: false, madeBranch: false }
   }
-  const here = entries.find((entry) => entry.dir === dir)
-  if (here && (await exists(dir))) {
-    if (here.branch === branch) return { isNew: false, madeBranch: false }
-    throw inTheWay(dir, here.branch === null ? 'it stands on no branch' : `it stands on branch ${here.branch}`)
-  }
-  if (!here && !(await isFree(dir))) throw inTheWay(dir, 'it is not a worktree of this repository')
-  for (const gone of entries) {
-    const isOurs = gone.dir === dir || gone.branch === branch
-    if (isOurs && !(await exists(gone.dir))) await repo.git.run(['worktree', 'remove', '--', gone.dir])
-  }
-  const madeBranch = await prepareBranch(repo, branch, base)
-  const start = madeBranch ? ['-b', branch, '--', dir, base] : ['--', dir, branch]
+  const madeBranch = tip === undefined
+  if (!madeBranch) await bringToBase(repo, branch, tip, base)
+  const start = madeBranch ? ['--no-track', '-b', branch, '--', dir, base] : ['--', dir, branch]
   try {
-    await repo.git.run(['worktree', 'add', '--quiet', '--no-checkout', ...(madeBranch ? ['--no-track'] : []), ...start])
-    await beginOpening(await repo.git.at(dir).text(['rev-parse', '--absolute-git-dir']))
+    await repo.git.run(['worktree', 'add', '--quiet', '--no-checkout', ...start])
+    await beginOpening(await gitDirOf(dir))
   } catch (cause) {
     await discard(repo, dir, branch, madeBranch ? base : undefined)
     throw cause
@@ -150,18 +142,56 @@ async function register(repo: Repository, dir: string, branch: string, base: str
   return { isNew: true, madeBranch }
 }
 
-/** Tells whether the branch has still to be made. One that is merely behind, with no work of its own, is moved to the base. */
-async function prepareBranch(repo: Repository, branch: string, base: string): Promise<boolean> {
-  const ref = `refs/heads/${branch}`
-  const tip = await resolveCommit(repo.git, ref)
-  if (tip === undefined) {
-    await requireRoomFor(repo, ref)
-    return true
+/** Tells whether the folder is already this branch's worktree. Records of worktrees that are gone are dropped. */
+async function adopt(repo: Repository, dir: string, branch: string): Promise<boolean> {
+  const entries = await listWorktrees(repo)
+  for (const entry of entries) {
+    if (entry.branch === branch && entry.dir !== dir && (await exists(entry.dir))) throw taken(branch, entry)
   }
-  if (await isAncestor(repo.git, base, tip)) return false
+  const here = entries.find((entry) => entry.dir === dir)
+  if (here && (await exists(dir))) {
+    if (here.branch === branch) return true
+    throw inTheWay(dir, here.branch === null ? 'it stands on no branch' : `it stands on branch ${here.branch}`)
+  }
+  if (!here && !(await isFree(dir))) throw inTheWay(dir, 'it is not a worktree of this repository')
+  for (const gone of entries) {
+    const isOurs = gone.dir === dir || gone.branch === branch
+    if (isOurs && !(await exists(gone.dir))) await repo.git.run(['worktree', 'remove', '--', gone.dir])
+  }
+  return false
+}
+
+/** git names the record after the folder, with a number behind it when that name is taken. */
+async function hasRecord(repo: Repository, dir: string): Promise<boolean> {
+  const names = await readdir(join(repo.commonDir, 'worktrees')).catch(() => [])
+  return names.some((name) => name.startsWith(basename(dir)))
+}
+
+/** Returns the branch's commit, undefined when there is none. @throws VT_BRANCH_TAKEN when another branch's name is in the way */
+async function tipOf(repo: Repository, branch: string): Promise<string | undefined> {
+  const ref = `refs/heads/${branch}`
+  const above = ref.split('/').map((_, end, parts) => parts.slice(0, end).join('/'))
+  const names = above.filter((name) => name.startsWith('refs/heads/'))
+  const found = await repo.git.text(['for-each-ref', '--format=%(refname) %(objectname)', '--', ...names, ref])
+  for (const [name = '', tip] of found.split('\n').map((line) => line.split(' '))) {
+    if (name === ref) return tip
+    if (names.includes(name) || name.startsWith(`${ref}/`)) {
+      const other = name.slice('refs/heads/'.length)
+      throw new ValuetrainError('VT_BRANCH_TAKEN', `branch ${branch} cannot be made beside branch ${other}`, {
+        kind: 'environment',
+        hint: `rename that one: \`git branch -m ${other} <name>\``,
+      })
+    }
+  }
+  return undefined
+}
+
+/** A branch that is merely behind, with no work of its own, is moved to the base. @throws VT_BRANCH_TAKEN */
+async function bringToBase(repo: Repository, branch: string, tip: string, base: string): Promise<void> {
+  if (await isAncestor(repo.git, base, tip)) return
   if (await isAncestor(repo.git, tip, base)) {
-    await repo.git.run(['update-ref', '-m', 'valuetrain: bring to the base', ref, base, tip])
-    return false
+    await repo.git.run(['update-ref', '-m', 'valuetrain: bring to the base', `refs/heads/${branch}`, base, tip])
+    return
   }
   throw new ValuetrainError('VT_BRANCH_TAKEN', `branch ${branch} exists and does not contain its base ${base.slice(0, 10)}`, {
     kind: 'environment',
@@ -170,16 +200,10 @@ async function prepareBranch(repo: Repository, branch: string, base: string): Pr
   })
 }
 
-async function requireRoomFor(repo: Repository, ref: string): Promise<void> {
-  const parents = ref.split('/').map((_, end, parts) => parts.slice(0, end).join('/'))
-  const above = parents.filter((name) => name.startsWith('refs/heads/') && isRefName(name))
-  const found = await repo.git.text(['for-each-ref', '--format=%(refname)', '--', ...above, `${ref}/`])
-  const other = found.split('\n').find((name) => above.includes(name) || name.startsWith(`${ref}/`))
-  if (other === undefined) return
-  throw new ValuetrainError('VT_BRANCH_TAKEN', `branch ${ref.slice(11)} cannot be made beside branch ${other.slice(11)}`, {
-    kind: 'environment',
-    hint: `rename that one: \`git branch -m ${other.slice(11)} <name>\``,
-  })
+/** Returns the worktree's own git directory, as its link says. */
+async function gitDirOf(dir: string): Promise<string> {
+  const link = await readFile(join(dir, '.git'), 'utf8')
+  return resolve(dir, link.replace(/^gitdir: /, '').trimEnd())
 }
 
 /** Takes back a start that failed. Nobody was given the checkout; the branch goes only if it is still where we put it. */
