@@ -26,6 +26,6 @@ export async function judge({ changed, head }) {
     if ((await head.read(path)) === '') findings.push({ rule: '__NAME__', severity: 'error', message: `${path} is empty`, path })
   }
   return findings.length === 0
-    ? { verdict: 'pass', reasons: [`${paths.length} changed files have content`] }
+    ? { verdict: 'pass', reasons: [`looked at ${paths.length} changed file(s), none is empty`] }
     : { verdict: 'fail', reasons: findings.map(({ message }) => message), findings }
 }
