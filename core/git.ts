@@ -50,7 +50,7 @@ const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
  * @param env the environment children start from; variables named GIT_* in it are dropped, except identity,
  *   configuration and trace ones, since GIT_DIR or GIT_INDEX_FILE would point at another repository
  */
-export function openGit(dir: string, env: NodeJS.ProcessEnv = process.env): Git {
+export function openGit(dir: string, env: NodeJS.ProcessEnv): Git {
   const base = gitEnvironment(env)
   const call = (args: readonly string[], options: GitOptions = {}) => execute(dir, base, args, options)
   const git: Git = {
