@@ -20,7 +20,7 @@ const VECTORS = 2
 
 /** Returns the bytes of the kernel module. */
 export function assembleKernels(): Uint8Array {
-  return encode([multiply(), columnSums(), activationGradient(), adam(), sgd(), sumOfSquares(), transpose()])
+  return encode([multiply(), activate(), columnSums(), activationGradient(), adam(), sgd(), sumOfSquares(), transpose()])
 }
 
 /** Returns the source of training/backend/kernels.generated.ts. */
@@ -42,8 +42,8 @@ export function renderKernels(bytes: Uint8Array): string {
 }
 
 /**
- * out[r, c] = activation(start + sum over k of a[r, k] * b[k, c]), where start is bias[c], or out[r, c] when
- * `accumulate`, or 0 when bias is 0. `a` has free strides, so that it may be read transposed.
+ * out[r, c] = start + sum over k of a[r, k] * b[k, c], where start is bias[c], or 0 when the address of bias is 0.
+ * `a` has free strides, so that it may be read transposed.
  */
 function multiply(): Func {
   const f = new Func('multiply')
@@ -59,7 +59,6 @@ function multiply(): Func {
     rows: f.param('i32'),
     depth: f.param('i32'),
     columns: f.param('i32'),
-    activation: f.param('i32'),
   }
   const row = f.local('i32')
   const column = f.local('i32')
@@ -70,7 +69,6 @@ function multiply(): Func {
   const sums = Array.from({ length: ROWS * VECTORS }, () => f.local('v128'))
   const bs = Array.from({ length: VECTORS }, () => f.local('v128'))
   const av = f.local('v128')
-  const scratch = { square: f.local('v128'), top: f.local('v128'), bottom: f.local('v128') }
 
   /** One block of `rows` x (4 * vectors) results; `lanes` below 4 stores only the first ones of its single vector. */
   const block = (rows: number, vectors: number, lanes: number): Code => {
@@ -103,11 +101,6 @@ function multiply(): Func {
         ]),
         bAt.set(i32.add(bAt.get, p.bStep.get)),
       ),
-      ...when(i32.eq(p.activation.get, i32.const(1)), each((r, v) => tanhOf(at(r, v), scratch))),
-      ...when(
-        i32.eq(p.activation.get, i32.const(2)),
-        each((r, v) => at(r, v).set(f32x4.and(at(r, v).get, f32x4.gt(at(r, v).get, f32x4.const(0))))),
-      ),
       ...Array.from({ length: rows }, (_, r) => [
         ...outAt.set(i32.add(i32.add(p.out.get, columnBytes), i32.mul(i32.add(row.get, i32.const(r)), p.outRow.get))),
         ...Array.from({ length: vectors }, (_, v) =>
@@ -129,6 +122,23 @@ function multiply(): Func {
     ...tail(3, rows),
   ]
   f.body(loop(row, i32.const(0), whole(p.rows.get, ROWS), ROWS, rowsOf(ROWS)), loopOn(row, p.rows.get, 1, rowsOf(1)))
+  return f
+}
+
+/** x = activation(x) in place, whole vectors. */
+function activate(): Func {
+  const f = new Func('activate')
+  const p = { x: f.param('i32'), length: f.param('i32'), activation: f.param('i32') }
+  const index = f.local('i32')
+  const x = f.local('v128')
+  const scratch = { square: f.local('v128'), top: f.local('v128'), bottom: f.local('v128') }
+  const at = i32.add(p.x.get, i32.shl(index.get, i32.const(2)))
+  const over = (change: Code): Code =>
+    loop(index, i32.const(0), p.length.get, 4, x.set(f32x4.load(at)), change, f32x4.store(at, x.get))
+  f.body(
+    when(i32.eq(p.activation.get, i32.const(1)), over(tanhOf(x, scratch))),
+    when(i32.eq(p.activation.get, i32.const(2)), over(x.set(f32x4.and(x.get, f32x4.gt(x.get, f32x4.const(0)))))),
+  )
   return f
 }
 
@@ -175,9 +185,7 @@ function columnSums(): Func {
   const rest = (lanes: number): Code =>
     when(i32.eq(i32.and(p.columns.get, i32.const(3)), i32.const(lanes)), [
       ...add,
-      ...Array.from({ length: lanes }, (_, lane) =>
-        f32x4.storeLane(i32.add(p.out.get, bytes), sum.get, lane, 4 * lane),
-      ).flat(),
+      ...Array.from({ length: lanes }, (_, lane) => f32x4.storeLane(i32.add(p.out.get, bytes), sum.get, lane, 4 * lane)).flat(),
     ])
   f.body(
     loop(column, i32.const(0), i32.and(p.columns.get, i32.const(-4)), 4, add, f32x4.store(i32.add(p.out.get, bytes), sum.get)),

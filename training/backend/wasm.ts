@@ -1,0 +1,156 @@
+import { ValuetrainError } from '../../core/errors.ts'
+import { ACTIVATION_CODES } from './activation.ts'
+import { type Backend, DEFAULT_BACKEND_BYTES, outOfMemory, padded } from './backend.ts'
+import { KERNELS_BASE64 } from './kernels.generated.ts'
+
+/** What of WebAssembly is used; Node's types leave it to the browser's library. */
+interface WebAssemblyApi {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: Record<string, Record<string, unknown>>) => { exports: Record<string, unknown> }
+  Memory: new (size: { initial: number; maximum: number }) => { buffer: ArrayBuffer }
+  validate(bytes: Uint8Array): boolean
+}
+
+interface Kernels {
+  multiply(
+    a: number,
+    aRow: number,
+    aStep: number,
+    b: number,
+    bStep: number,
+    bias: number,
+    out: number,
+    outRow: number,
+    rows: number,
+    depth: number,
+    columns: number,
+  ): void
+  activate(x: number, length: number, activation: number): void
+  columnSums(d: number, out: number, rows: number, columns: number): void
+  activationGradient(y: number, d: number, length: number, activation: number): void
+  adam(
+    weights: number,
+    gradient: number,
+    first: number,
+    second: number,
+    length: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    keep1: number,
+    keep2: number,
+    epsilon: number,
+    root: number,
+    scale: number,
+  ): void
+  sgd(weights: number, gradient: number, length: number, rate: number, scale: number): void
+  sumOfSquares(x: number, length: number): number
+  transpose(x: number, out: number, rows: number, columns: number): void
+}
+
+const PAGE = 65_536
+/** Address 0 means "no bias", so nothing lies there. */
+const FIRST = 16
+
+let compiled: object | undefined
+
+/** Returns whether this engine runs the kernels: WebAssembly with 128-bit SIMD. */
+export function wasmWorks(): boolean {
+  const api = webAssembly()
+  return api?.validate(kernelBytes()) ?? false
+}
+
+/**
+ * Returns the backend of our own SIMD kernels, with a memory of its own. Untouched pages cost nothing.
+ *
+ * @param bytes size of that memory, rounded up to 64 KiB; at most 2 GiB
+ * @throws VT_BACKEND_UNSUPPORTED where WebAssembly has no SIMD
+ */
+export function wasmBackend(bytes = DEFAULT_BACKEND_BYTES): Backend {
+  const api = webAssembly()
+  if (api === undefined || !wasmWorks()) {
+    throw new ValuetrainError('VT_BACKEND_UNSUPPORTED', 'this engine has no WebAssembly with SIMD', {
+      kind: 'environment',
+      hint: 'Use the backend `js`; it gives the same bits, more slowly.',
+    })
+  }
+  const pages = Math.min(32_768, Math.max(2, Math.ceil(bytes / PAGE)))
+  const memory = new api.Memory({ initial: pages, maximum: pages })
+  compiled ??= new api.Module(kernelBytes())
+  const kernels = new api.Instance(compiled, { env: { memory } }).exports as unknown as Kernels
+  return over(kernels, memory.buffer)
+}
+
+function over(kernels: Kernels, buffer: ArrayBuffer): Backend {
+  let next = FIRST
+  const allocate = (length: number): Float32Array => {
+    const size = (padded(length) + 4) * 4
+    if (next + size > buffer.byteLength) throw outOfMemory(length, buffer.byteLength)
+    const array = new Float32Array(buffer, next, length)
+    next += size
+    return array
+  }
+  const at = (array: Float32Array): number => {
+    if (array.buffer !== buffer) {
+      throw new ValuetrainError('VT_BACKEND_FOREIGN', 'an array of another backend was given to the kernels', {
+        kind: 'internal',
+      })
+    }
+    return array.byteOffset
+  }
+  let scratch: Float32Array = new Float32Array(buffer, FIRST, 0)
+  return {
+    name: 'wasm',
+    exact: true,
+    allocate,
+    dense(x, weights, bias, out, { rows, inputs, outputs }, activation) {
+      kernels.multiply(at(x), 4 * inputs, 4, at(weights), 4 * outputs, at(bias), at(out), 4 * outputs, rows, inputs, outputs)
+      if (activation !== 'linear') kernels.activate(at(out), rows * outputs, ACTIVATION_CODES[activation])
+    },
+    weightGradient(x, d, out, { rows, inputs, outputs }) {
+      kernels.multiply(at(x), 4, 4 * inputs, at(d), 4 * outputs, 0, at(out), 4 * outputs, inputs, rows, outputs)
+    },
+    biasGradient(d, out, { rows, outputs }) {
+      kernels.columnSums(at(d), at(out), rows, outputs)
+    },
+    inputGradient(d, weights, out, { rows, inputs, outputs }) {
+      if (scratch.length < inputs * outputs) scratch = allocate(inputs * outputs)
+      kernels.transpose(at(weights), at(scratch), inputs, outputs)
+      kernels.multiply(at(d), 4 * outputs, 4, at(scratch), 4 * inputs, 0, at(out), 4 * inputs, rows, outputs, inputs)
+    },
+    activationGradient(y, d, length, activation) {
+      if (activation !== 'linear') kernels.activationGradient(at(y), at(d), length, ACTIVATION_CODES[activation])
+    },
+    adam(weights, gradient, first, second, length, { rate, beta1, beta2, epsilon, root, scale }) {
+      const keep1 = 1 - beta1
+      const keep2 = 1 - beta2
+      kernels.adam(
+        at(weights),
+        at(gradient),
+        at(first),
+        at(second),
+        length,
+        rate,
+        beta1,
+        beta2,
+        keep1,
+        keep2,
+        epsilon,
+        root,
+        scale,
+      )
+    },
+    sgd(weights, gradient, length, rate, scale) {
+      kernels.sgd(at(weights), at(gradient), length, rate, scale)
+    },
+    sumOfSquares: (x, length) => kernels.sumOfSquares(at(x), length),
+  }
+}
+
+function kernelBytes(): Uint8Array {
+  return Buffer.from(KERNELS_BASE64, 'base64')
+}
+
+function webAssembly(): WebAssemblyApi | undefined {
+  return (globalThis as unknown as { WebAssembly?: WebAssemblyApi }).WebAssembly
+}
