@@ -204,7 +204,8 @@ async function inspectCommands(config: Config, env: NodeJS.ProcessEnv): Promise<
 
 /** A relative hooks path to a folder that git ignores is silent in linked worktrees, which is where agents work. */
 async function inspectHooks({ git, root, commonDir }: Repository): Promise<SurroundingFinding[]> {
-  const { stdout, code } = await git.run(['config', '--get', 'core.hooksPath'], { okExit: [0, 1] })
+  // Our own git sets a hooks path of its own on the command line, which would be the answer here.
+  const { stdout, code } = await git.run(['config', '--get', 'core.hooksPath'], { okExit: [0, 1], hooks: true })
   const path = code === 0 ? stdout.trim() : undefined
   if (path !== undefined && !isAbsolute(path) && !path.startsWith('~')) {
     const folder = join(root ?? commonDir, path)

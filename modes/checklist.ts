@@ -89,7 +89,7 @@ function renderItem(item: ChecklistItem): string {
   return `- [${box}] \`${item.id}\`${item.required ? '*' : ''} ${toLine(item.text)}${stale} <!-- ${inComment(bound)} -->`
 }
 
-const LINE = /^- \[([ xX])\] `([^`]*)`(\*?) (.*?)( _\(stale\)_)? <!-- (.*) -->\s*$/
+const LINE = /^- \[([ xX])\] `([^`]*)`(\*?) (.*?)( _\(stale\)_)? <!-- (.*) -->\s*$/s
 
 function parseItem(line: string, phase: string, at: Place): ChecklistItem {
   const match = LINE.exec(line)
@@ -149,9 +149,10 @@ function fromLine(text: string): string {
   return text.replace(/&#95;/g, '_').replace(/&lt;/g, '<').replace(/&amp;/g, '&')
 }
 
-/** `--` ends or breaks a comment, so JSON spells its second dash as an escape there. */
+/** `--` ends or breaks a comment and some separators end a line for some readers, so JSON spells those as escapes. */
 function inComment(json: string): string {
-  return json.replace(/--/g, '-\\u002d').replace(/>/g, '\\u003e')
+  const safe = json.replace(/--/g, '-\\u002d').replace(/>/g, '\\u003e')
+  return safe.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029')
 }
 
 interface Place {

@@ -100,7 +100,8 @@ function whyUseless(line: string): string | undefined {
   if (/no test specified/i.test(line)) return 'is the placeholder that npm writes'
   if (/^\s*(exit 1|false)\s*$/.test(line)) return 'always fails'
   if (line.trim() === '') return 'is empty'
-  if (/(^|\s)(--watch(All)?|-w)(\s|=true|$)|\b(nodemon|vite dev)\b/.test(line)) return 'watches and never ends'
+  if (/\s--watch(All)?(\s|=true|$)|\b(tsc|mocha|rollup|webpack)\b.*\s-w(\s|$)|\bnodemon\b|^vite( dev)?$/.test(line))
+    return 'watches and never ends'
   return undefined
 }
 

@@ -57,12 +57,17 @@ describe('a checklist file', () => {
     const slug = fc.stringMatching(/^[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?$/)
     const words = fc.oneof(
       fc.string({ minLength: 1, unit: 'grapheme' }),
-      fc.constantFrom('a -->', '<!-- b', ' _(stale)_', '`x`* y', '&lt; &#95;', '--', '](x)'),
+      fc.constantFrom('a -->', '<!-- b', ' _(stale)_', '`x`* y', '&lt; &#95;', '--', '](x)', 'a\u2028b\u2029c'),
     )
     const text = words.map((line) => line.replace(/\s+/g, ' ').trim()).filter((line) => line !== '')
     const evidence = fc.oneof(
       fc.record({ kind: fc.constant('file' as const), path: words, minContent: fc.nat() }),
-      fc.record({ kind: fc.constant('approval' as const), roles: fc.constant([]), quorum: fc.constant(1), question: words }),
+      fc.record({
+        kind: fc.constant('approval' as const),
+        roles: fc.constant<never[]>([]),
+        quorum: fc.constant(1),
+        question: words,
+      }),
       fc.record({ kind: fc.constant('command' as const), argv: fc.array(words, { minLength: 1 }) }),
       fc.record({ kind: fc.constant('gate' as const), gate: slug }),
     )

@@ -48,16 +48,21 @@ describe('the built-in methodology', () => {
     }
   })
 
-  it('asks in the routine what the configuration names and a change summary, and nothing of a person', () => {
-    expect(
-      builtin.pipelines
-        .get('routine')
-        ?.phases.map(({ name, items, gates, works, joined }) => ({ name, items, gates, works, joined })),
-    ).toEqual([
-      { name: 'build', items: [], gates: ['change', 'lint', 'types', 'build', 'test'], works: true, joined: false },
-      { name: 'evaluate', items: [], gates: ['lint', 'types', 'build', 'test'], works: false, joined: true },
-      { name: 'deliver', items: [], gates: ['summary', 'lint', 'types', 'build', 'test'], works: false, joined: true },
+  it('asks in the routine for a change, the named commands and a summary, and for nothing of a person', () => {
+    const phases = builtin.pipelines.get('routine')?.phases ?? []
+    expect(phases.map(({ name, gates, works, joined }) => ({ name, gates, works, joined }))).toEqual([
+      { name: 'build', gates: ['change', 'lint', 'types', 'build', 'test'], works: true, joined: false },
+      { name: 'evaluate', gates: ['lint', 'types', 'build', 'test'], works: false, joined: true },
+      { name: 'deliver', gates: ['summary', 'lint', 'types', 'build', 'test'], works: false, joined: true },
     ])
+    for (const { mode, items, gates } of phases) {
+      const own = builtin.modes.get(mode)
+      expect(items, 'a phase without a list would ask all items of its mode').toBeDefined()
+      const asked = (own ? itemsOf(own) : [])
+        .filter(({ id }) => items?.includes(id))
+        .map(({ evidence }) => (evidence.kind === 'gate' ? evidence.gate : evidence.kind))
+      expect(asked.filter((gate) => gate !== 'commands' && !gates?.includes(gate))).toEqual([])
+    }
   })
 })
 
