@@ -102,7 +102,11 @@ export async function closeWorktree(
   if (rescue || hasSubmodules) requireNothingLeft(await look(), first, rescue)
   const ignored = first.leftovers.ignored
   for (const path of ignored) await rm(rawBelow(dir, path.replace(/\/$/, '')), { recursive: true, force: true })
-  await alone(repo, () => repo.git.run(['worktree', 'remove', ...(hasSubmodules ? ['--force'] : []), '--', dir]))
+  await alone(repo, () => repo.git.run(['worktree', 'remove', ...(hasSubmodules ? ['--force'] : []), '--', dir])).catch(
+    (cause) => {
+      throw refusal(cause, rescue)
+    },
+  )
   return { ignored: ignored.map(shown), ...(rescue ? { rescue } : {}) }
 }
 
@@ -227,6 +231,14 @@ function requireNothingLeft(now: Capture, first: Capture, rescue: Rescue | undef
   if (left.length === 0 && isSame) return
   const hint = rescue ? `what was there before is in ${rescue.ref}` : 'nothing was removed'
   throw changedMeanwhile([...new Set(left.map(shown))], hint)
+}
+
+/** git looks once more itself, and its refusal means that something was written in the last moment. */
+function refusal(cause: unknown, rescue: Rescue | undefined): unknown {
+  const isDirty = cause instanceof ValuetrainError && /contains modified or untracked files/.test(String(cause.details.stderr))
+  return isDirty
+    ? changedMeanwhile(['the worktree'], rescue ? `what was there before is in ${rescue.ref}` : 'nothing was removed')
+    : cause
 }
 
 async function exists(path: string): Promise<boolean> {

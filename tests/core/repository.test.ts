@@ -101,6 +101,8 @@ describe('surroundings that work cannot be done in', () => {
     const { GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL, ...nobody } = test.env
     const repo = await openRepository(test.dir, nobody)
     await expect(requireWorkable(repo, config)).rejects.toMatchObject({ code: 'VT_NO_IDENTITY', kind: 'environment' })
+    const half = await openRepository(test.dir, { ...nobody, EMAIL: 'ada@example.com' })
+    await expect(requireWorkable(half, config)).rejects.toMatchObject({ code: 'VT_NO_IDENTITY', kind: 'environment' })
     await test.git.run(['config', 'user.name', 'Ada'])
     await test.git.run(['config', 'user.email', 'ada@example.com'])
     await requireWorkable(repo, config)

@@ -2,8 +2,10 @@ import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { captureCheckout } from '../../core/capture.ts'
 import type { Git } from '../../core/git.ts'
 import { runProcess } from '../../core/process.ts'
+import { putBack } from '../../core/putback.ts'
 import { openRepository, type Repository } from '../../core/repository.ts'
 import { listRescues, restoreCommitted, takeRescue } from '../../core/rescue.ts'
 import { restoreRescue } from '../../core/unpack.ts'
@@ -348,6 +350,26 @@ describe('a rescue', () => {
     })
     expect(await git.text(['status', '--porcelain'])).toBe('')
     expect((await readdir(dir)).sort()).toEqual(['.git', '.gitignore', 'README.md', 'debug.log', 'src'])
+  })
+
+  it('is not trusted about a file that was written after the last look', async () => {
+    const { test, repo, open } = await setUp()
+    const { dir } = await open('build_1')
+    await writeFile(join(dir, 'README.md'), 'edit')
+    await writeFile(join(dir, 'new'), 'new')
+    const git = test.git.at(dir)
+    const look = () => captureCheckout(git, [], join(repo.stateDir, 'tmp'))
+    const first = await look()
+    await writeFile(join(dir, 'new'), 'NEW')
+    const changed = { code: 'VT_CHANGED_MEANWHILE', kind: 'environment', details: { paths: ['new'] } }
+    await expect(putBack(git, first, { alsoKept: false })).rejects.toMatchObject(changed)
+    const second = await look()
+    await writeFile(join(dir, 'README.md'), 'EDIT')
+    await expect(putBack(git, second, { alsoKept: false })).rejects.toMatchObject({
+      ...changed,
+      details: { paths: ['README.md'] },
+    })
+    expect(await readFile(join(dir, 'README.md'), 'utf8')).toBe('EDIT')
   })
 
   it('is laid out only in a new folder, and found by its id', async () => {
