@@ -2,12 +2,20 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Actor, EventData, EventInput, EventType, PlacedEntry } from '../core/contracts/event.ts'
 import { branchOf, type ModeId, ticketFolder } from '../core/contracts/names.ts'
+import { ValuetrainError } from '../core/errors.ts'
 import { type Git, openGit } from '../core/git.ts'
 import type { Lease } from '../core/lease.ts'
 import { readerOf } from '../core/reader.ts'
 import { restoreCommitted, takeRescue } from '../core/rescue.ts'
 import { openWorktree, type Worktree, worktreeRoot } from '../core/worktree.ts'
-import { loadSession, openSegment, type SegmentWriter, setAsideTorn, type TicketSession } from '../sessions/index.ts'
+import {
+  loadSession,
+  openSegment,
+  type SegmentOptions,
+  type SegmentWriter,
+  setAsideTorn,
+  type TicketSession,
+} from '../sessions/index.ts'
 import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
 import type { AskedItem } from './papers.ts'
 import type { Ports } from './ports.ts'
@@ -74,9 +82,8 @@ export async function openDesk(ports: Ports, opening: Opening): Promise<Desk> {
   })
   const folder = join(worktree.dir, ticketFolder(opening.ticket))
   await mkdir(join(folder, 'artifacts'), { recursive: true })
-  const session = await loadSession(readerOf(worktree.dir), opening.ticket)
-  const torn = await setTornLinesAside(folder, session)
-  const writer = await openSegment({
+  const { session, torn } = await readOwnSession(worktree, folder, opening.ticket)
+  const options: SegmentOptions = {
     folder,
     header: {
       schema: 1,
@@ -95,8 +102,9 @@ export async function openDesk(ports: Ports, opening: Opening): Promise<Desk> {
     clock: ports.clock,
     ids: ports.ids,
     redactRoots: [worktree.dir, root, ...(repository.root ? [repository.root] : []), repository.commonDir],
-  })
-  const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, itemsOfStretch(opening), writer)
+  }
+  const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, itemsOfStretch(opening), options)
+  await desk.begin()
   const actor = opening.actor ? { actor: opening.actor } : {}
   if (session.entries.length === 0) await desk.record('TICKET_OPENED', { ...opening.opened, ...actor })
   else await desk.record('SEGMENT_OPENED', { reason: opening.reason, epoch: opening.lease.epoch, ...actor })
@@ -113,7 +121,8 @@ class OpenDesk implements Desk {
   readonly folder: string
   readonly asked: readonly AskedItem[]
   readonly #entries: PlacedEntry[]
-  readonly #writer: SegmentWriter
+  #options: SegmentOptions
+  #writer: SegmentWriter | undefined
   #state: TicketState
   #closed = false
 
@@ -124,7 +133,7 @@ class OpenDesk implements Desk {
     folder: string,
     entries: readonly PlacedEntry[],
     asked: readonly AskedItem[],
-    writer: SegmentWriter,
+    options: SegmentOptions,
   ) {
     this.ports = ports
     this.ticket = ticket
@@ -133,7 +142,7 @@ class OpenDesk implements Desk {
     this.folder = folder
     this.asked = asked
     this.#entries = [...entries]
-    this.#writer = writer
+    this.#options = options
     this.#state = foldTicket(ticket, entries)
   }
 
@@ -146,11 +155,22 @@ class OpenDesk implements Desk {
   }
 
   get head(): string {
-    return this.#writer.head
+    return this.#open.head
   }
 
   get segment(): string {
-    return this.#writer.header.segment
+    return this.#options.header.segment
+  }
+
+  get #open(): SegmentWriter {
+    if (this.#writer === undefined)
+      throw new ValuetrainError('VT_SESSION_CLOSED', `no segment of ${this.ticket} is open`, { kind: 'internal' })
+    return this.#writer
+  }
+
+  /** Makes the segment's file. */
+  async begin(): Promise<void> {
+    this.#writer = await openSegment(this.#options)
   }
 
   get closed(): boolean {
@@ -158,7 +178,23 @@ class OpenDesk implements Desk {
   }
 
   async record<T extends EventType>(type: T, data: Omit<EventInput<T>, 'actor'> & { actor?: Actor }): Promise<PlacedEntry> {
-    const entry = await this.#writer.append(type, { actor: CONDUCTOR, ...data } as EventInput<T>)
+    if (this.#open.full) await this.#continue()
+    return this.#append(type, { actor: CONDUCTOR, ...data } as EventInput<T>)
+  }
+
+  /** A full segment is ended and gone on from in a new file, so that no session file grows without bound. */
+  async #continue(): Promise<void> {
+    const { segment } = this.#options.header
+    await this.#open.close('full')
+    const parents = [{ segment, head: this.#open.head }]
+    const opened = new Date(this.ports.clock.now()).toISOString()
+    this.#options = { ...this.#options, header: { ...this.#options.header, segment: this.ports.ids.ulid(), parents, opened } }
+    await this.begin()
+    await this.#append('SEGMENT_OPENED', { actor: CONDUCTOR, reason: 'continued', epoch: this.#options.header.epoch })
+  }
+
+  async #append<T extends EventType>(type: T, data: EventInput<T>): Promise<PlacedEntry> {
+    const entry = await this.#open.append(type, data)
     this.#state = stepTicket(this.#state, entry, this.#entries)
     this.#entries.push(entry)
     this.ports.onEvent(this.ticket, entry)
@@ -167,7 +203,7 @@ class OpenDesk implements Desk {
 
   async leave(outcome: string): Promise<void> {
     this.#closed = true
-    await this.#writer.close(outcome)
+    await this.#open.close(outcome)
     await commitRecord(this, `Record the session (${outcome})`)
   }
 }
@@ -180,12 +216,30 @@ function itemsOfStretch({ definitions, opened }: Opening): AskedItem[] {
   )
 }
 
-async function setTornLinesAside(folder: string, session: TicketSession): Promise<EventInput<'LINE_SET_ASIDE'>[]> {
+/**
+ * Reads the session to go on from. A line torn by a crash is set aside first; anything else that is wrong stops the work,
+ * since a log that somebody else has written is no ground to stand on.
+ *
+ * @throws VT_SESSION_ALTERED naming the file and what is wrong
+ */
+async function readOwnSession(
+  worktree: Worktree,
+  folder: string,
+  ticket: string,
+): Promise<{ session: TicketSession; torn: EventInput<'LINE_SET_ASIDE'>[] }> {
+  const found = await loadSession(readerOf(worktree.dir), ticket)
   const torn: EventInput<'LINE_SET_ASIDE'>[] = []
-  for (const segment of session.segments) {
+  for (const segment of found.segments) {
     if (segment.torn) torn.push({ ...(await setAsideTorn(folder, segment.file)), actor: CONDUCTOR })
   }
-  return torn
+  const session = torn.length > 0 ? await loadSession(readerOf(worktree.dir), ticket) : found
+  const wrong = session.findings.find(({ severity }) => severity === 'error')
+  if (wrong === undefined) return { session, torn }
+  throw new ValuetrainError('VT_SESSION_ALTERED', `the session of ${ticket} is not what was written: ${wrong.message}`, {
+    kind: 'config',
+    hint: `\`valuetrain session verify ${ticket}\` tells all that is wrong; restore the file from git in the ticket's worktree`,
+    details: { ticket, findings: session.findings },
+  })
 }
 
 /** The heads that no segment has gone on from: what a new segment continues. */

@@ -1,22 +1,12 @@
+export { committedConfig, type Definitions, loadDefinitions, phaseGates, pipelineNamed } from './definitions.ts'
 export { renderDiagram } from './diagram.ts'
 export { type Drive, type DriveOptions, drive, readyIssues } from './drive.ts'
-export { attemptsLeft, type Control, type Due, MACHINE_VERSION, type MachineEvent, phaseAfter, ticketMachine } from './machine.ts'
+export { type Control, type Due, MACHINE_VERSION, type TicketSnapshot, ticketMachine } from './machine.ts'
 export { type Act, type Operation, operate } from './operate.ts'
 export { planDrive, planRun, type RunPlan } from './plan.ts'
 export type { BriefFacts, Ports } from './ports.ts'
 export { type FlowReport, flowReport, type Spread } from './report.ts'
 export { type RunOptions, type RunOutcome, runIssue } from './run.ts'
 export { type FoundTicket, findTicket, findTickets, isIssueDone } from './sources.ts'
-export {
-  beginTicket,
-  type Decision,
-  foldTicket,
-  itemProgress,
-  itemsHeld,
-  type Ledger,
-  stateAt,
-  stepTicket,
-  type Tick,
-  type TicketState,
-} from './state.ts'
+export { foldTicket, itemProgress, type Ledger, stateAt, stepTicket, type TicketState } from './state.ts'
 export { surveyTickets, type TicketView, viewTicket } from './survey.ts'

@@ -70,7 +70,7 @@ export async function judgeOn(
     ticket: desk.ticket,
     base,
     head,
-    checkout: async () => (await checkout.get()).dir,
+    checkout: async () => (await checkout.get()).fresh(),
     entries: desk.entries,
     config: definitions.config,
     method: definitions.method,
@@ -89,7 +89,8 @@ export async function judgeOn(
     return await judgeGates(specs, context, async (result) => {
       const standing = desk.state.control.results[result.gate]
       // After a restart a result that stands already is found again by its key; it is not said twice.
-      if (!record || (standing !== undefined && standing.key === result.key && result.reusedFrom !== undefined)) return
+      const stands = standing?.key === result.key && standing.verdict === result.verdict && result.reusedFrom !== undefined
+      if (!record || stands) return
       await desk.record('GATE_JUDGED', { stage, phase, attempt: control.attempt, result })
     })
   } finally {
@@ -102,16 +103,16 @@ function isFailedTurn({ desk }: Job): boolean {
 }
 
 /** Ticks each item of which every gate holds; a tick that stands already for the same result is not said twice. */
-async function tickItems({ desk }: Job): Promise<void> {
+async function tickItems({ desk, definitions, pipeline }: Job): Promise<void> {
   const { control, ledger } = desk.state
-  for (const item of new Set(control.required.flatMap((gate) => gate.item ?? []))) {
-    const results = control.required.filter((gate) => gate.item === item).map(({ gate }) => control.results[gate])
+  for (const { item, gates } of phaseGates(definitions, pipeline, control.phase as string).items) {
+    const results = gates.map((gate) => control.results[gate])
     const last = results.at(-1)
     if (last === undefined || !results.every((result) => result !== undefined && HOLDS.has(result.verdict))) continue
-    const before = ledger.ticks.findLast((tick) => tick.item === item && tick.phase === control.phase)
+    const before = ledger.ticks.findLast((tick) => tick.item === item.id && tick.phase === control.phase)
     if (before?.result === last.id) continue
     await desk.record('ITEM_TICKED', {
-      item,
+      item: item.id,
       phase: control.phase as string,
       attempt: control.attempt,
       subject: last.subject.digest,

@@ -250,9 +250,7 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
     ledger.epoch = Math.max(ledger.epoch, data.epoch)
   },
   PHASE_ENTERED: (ledger, data, { at, actor }) => {
-    for (const { item, severity } of data.required) {
-      if (item !== undefined) ledger.asked.set(itemName(data.phase, item), severity === 'block')
-    }
+    for (const { item, required } of data.items) ledger.asked.set(itemName(data.phase, item), required)
     ledger.visits.push({ phase: data.phase, mode: data.mode, at, attempt: data.attempt, by: actor.kind })
   },
   TURN_ENDED: (ledger, data, { at }) => {

@@ -5,6 +5,7 @@ import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { subjectTree } from '../core/tree.ts'
 import { phaseOf } from '../modes/index.ts'
+import { allowedTools } from '../modes/tools.ts'
 import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
@@ -17,13 +18,15 @@ export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<
   const { next, attempts } = desk.state.control
   const phase = phaseOf(pipeline, next as string)
   const mode = definitions.method.modes.get(phase.mode)
+  const asked = phaseGates(definitions, pipeline, phase.name)
   await desk.record('PHASE_ENTERED', {
     phase: phase.name,
     mode: phase.mode,
     ...(phase.child ? { child: phase.child } : {}),
     role: phase.role ?? mode?.roles[0] ?? 'conductor',
     attempt: (attempts[phase.name] ?? 0) + 1,
-    required: phaseGates(definitions, pipeline, phase.name).required,
+    required: asked.required,
+    items: asked.items.flatMap(({ item, gates }) => (gates.length > 0 ? [{ item: item.id, required: item.required }] : [])),
     works: phase.works,
     children: phase.children,
   })
@@ -82,6 +85,7 @@ export async function workTurn(job: Job): Promise<Step> {
       artifacts: join(desk.folder, 'artifacts'),
       recipe: recipeOf(job),
       env: job.env,
+      tools: toolsOf(job),
       limits: job.definitions.config.limits,
       signal: job.signal,
     },
@@ -177,6 +181,14 @@ function roleOf({ desk, definitions, pipeline }: Job) {
   return phase.role ?? definitions.method.modes.get(phase.mode)?.roles[0] ?? 'conductor'
 }
 
+/** What the role may use in this mode; the runner refuses everything else. */
+function toolsOf({ desk, definitions, pipeline }: Job) {
+  const phase = phaseOf(pipeline, desk.state.control.phase as string)
+  const mode = definitions.method.modes.get(phase.mode)
+  const role = definitions.method.roles.get(phase.role ?? mode?.roles[0] ?? 'conductor')
+  return role && mode ? allowedTools(role, mode) : []
+}
+
 function briefText({ desk, definitions, pipeline }: Job): string {
   const { control, ledger } = desk.state
   const phase = phaseOf(pipeline, control.phase as string)
@@ -195,7 +207,7 @@ function briefText({ desk, definitions, pipeline }: Job): string {
     mode,
     child: phase.child,
     role,
-    tools: role.tools,
+    tools: allowedTools(role, mode),
     attempt: control.attempt,
     attempts: control.attemptsAllowed,
     items: asked.items.map(({ item }) => ({ ...item, done: held.has(itemName(phase.name, item.id)) })),

@@ -261,7 +261,8 @@ function isIdentifier(value: string): boolean {
   return (
     /^[0-9a-f]{7,128}$/i.test(value) ||
     /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value) ||
-    /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(value) ||
+    // A ULID, or a name made of words and one, as session files have.
+    /^(?:[a-z]+[-_])*[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(value) ||
     /^(?:sha(?:1|256|384|512)|md5|h1)[-:]/i.test(value) ||
     /^v?\d+(?:\.\d+)+/.test(value)
   )

@@ -78,7 +78,7 @@ export const EVENT_DATA = {
     after: TicketId.optional(),
     attempts: z.int().min(1),
   },
-  SEGMENT_OPENED: { reason: z.enum(['resumed', 'taken-over', 'operator']), epoch: z.int().min(1) },
+  SEGMENT_OPENED: { reason: z.enum(['resumed', 'taken-over', 'operator', 'continued']), epoch: z.int().min(1) },
   LINE_SET_ASIDE: { segment: Ulid, bytes: z.int(), digest: Digest, kept: z.string() },
   PHASE_ENTERED: {
     phase: Slug,
@@ -87,6 +87,8 @@ export const EVENT_DATA = {
     role: Role,
     attempt,
     required: z.array(RequiredGate),
+    /** The phase's items, and whether each is required. */
+    items: z.array(z.strictObject({ item: z.string(), required: z.boolean() })).default([]),
     /** Whether a role works in this phase, or the conductor only judges and renders. */
     works: z.boolean(),
     /** Whether the phase opens child tickets and waits for them. */
