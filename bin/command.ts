@@ -1,4 +1,3 @@
-import { parseIssueArgument } from '../core/contracts/names.ts'
 import { nearest, ValuetrainError } from '../core/errors.ts'
 import type { Context } from './context.ts'
 
@@ -14,7 +13,7 @@ export interface Flag<T = unknown> {
   readonly choices?: readonly string[]
   readonly multiple?: boolean
   readonly required?: boolean
-  read(raw: Raw, name: string): T
+  read(raw: Raw, name: string): T | Promise<T>
 }
 
 /** A positional argument; `read` as with flags. */
@@ -22,10 +21,10 @@ export interface Argument<T = unknown> {
   readonly summary: string
   readonly required: boolean
   readonly choices?: readonly string[]
-  read(raw: Raw, name: string): T
+  read(raw: Raw, name: string): T | Promise<T>
 }
 
-type Values<P> = { [K in keyof P]: P[K] extends { read(raw: Raw, name: string): infer T } ? T : never }
+type Values<P> = { [K in keyof P]: P[K] extends Flag<infer T> | Argument<infer T> ? T : never }
 
 /** What one command is. Its id and one-line summary stand in the table, `commands.ts`. */
 export interface CommandSpec<A = Record<string, Argument>, F = Record<string, Flag>> {
@@ -128,7 +127,7 @@ export const flag = {
     value: 'ISSUE',
     summary,
     multiple: true,
-    read: (raw) => (Array.isArray(raw) ? raw.map((text) => parseIssueArgument(String(text))) : []),
+    read: async (raw) => (Array.isArray(raw) ? Promise.all(raw.map((text) => issueNumber(String(text)))) : []),
   }),
 }
 
@@ -150,8 +149,14 @@ export const argument = {
   issue: (summary: string): Argument<number> => ({
     summary,
     required: true,
-    read: (raw, name) => parseIssueArgument(present(raw, name)),
+    read: (raw, name) => issueNumber(present(raw, name)),
   }),
+}
+
+/** The contracts come with their schemas, which a start should not wait for when no issue is named. */
+async function issueNumber(text: string): Promise<number> {
+  const { parseIssueArgument } = await import('../core/contracts/names.ts')
+  return parseIssueArgument(text)
 }
 
 function present(raw: Raw, name: string): string {

@@ -89,7 +89,7 @@ async function runCommand(entry: CommandEntry, argv: readonly string[], context:
   const parsed = await parse(entry, spec, argv)
   const cwd = parsed.flags.cwd
   const there = cwd === undefined ? context : { ...context, cwd: resolve(context.cwd, String(cwd)) }
-  return (await spec.run(there, read(spec, parsed))) ?? 0
+  return (await spec.run(there, await read(spec, parsed))) ?? 0
 }
 
 /** Where nothing, or only `--json`, was typed there is nothing to parse, and oclif is not loaded (it costs 40 ms and more). */
@@ -105,17 +105,24 @@ async function parse(
   return parseWithOclif(entry, spec, argv)
 }
 
-function read(spec: AnyCommand, parsed: { args: Record<string, Raw>; flags: Record<string, Raw> }) {
-  const values = (parts: Record<string, { read(raw: Raw, name: string): unknown }> | undefined, raw: Record<string, Raw>) =>
-    Object.fromEntries(Object.entries(parts ?? {}).map(([name, part]) => [name, part.read(raw[name], name)]))
+async function read(spec: AnyCommand, parsed: { args: Record<string, Raw>; flags: Record<string, Raw> }) {
   const forge = parsed.flags.forge
   if (forge !== undefined && forge !== 'local' && forge !== 'github') {
     throw usageError(`--forge cannot be "${String(forge).slice(0, 80)}"`, 'it takes one of: local, github')
   }
   return {
-    args: values(spec.args, parsed.args),
-    flags: { ...values(spec.flags, parsed.flags), json: parsed.flags.json === true, forge },
+    args: await readAll(spec.args ?? {}, parsed.args),
+    flags: { ...(await readAll(spec.flags ?? {}, parsed.flags)), json: parsed.flags.json === true, forge },
   } as Parameters<AnyCommand['run']>[1]
+}
+
+async function readAll(
+  parts: Readonly<Record<string, { read(raw: Raw, name: string): unknown }>>,
+  raw: Readonly<Record<string, Raw>>,
+): Promise<Record<string, unknown>> {
+  const values: Record<string, unknown> = {}
+  for (const [name, part] of Object.entries(parts)) values[name] = await part.read(raw[name], name)
+  return values
 }
 
 /** `-C DIR` and `--cwd DIR` may stand before the command, as with git; several follow one another. */

@@ -1,7 +1,8 @@
-import { surveyTickets, type TicketView } from '../../conductor/survey.ts'
+import type { TicketView } from '../../conductor/survey.ts'
 import { defineCommand, flag } from '../command.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
 import { clean, shorten, table } from '../display/text.ts'
+import { knownViews } from '../status-cache.ts'
 import { openSurvey } from '../wiring.ts'
 
 export default defineCommand({
@@ -10,7 +11,10 @@ export default defineCommand({
   json: true,
   forge: true,
   async run(context, { flags }) {
-    const views = await surveyTickets(await openSurvey(context))
+    const views = await knownViews(context, async () => {
+      const { surveyTickets } = await import('../../conductor/survey.ts')
+      return surveyTickets(await openSurvey(context))
+    })
     if (flags.json) context.stdout.write(`${JSON.stringify({ tickets: views.map(publicView) })}\n`)
     else context.stdout.write(`${render(views, flags.all, context.stdout.columns ?? 120, paintFor(context))}\n`)
     return 0
