@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** Environment variable that marks every process we start, and so all their descendants. */
@@ -22,6 +23,15 @@ export interface ProcessLine {
  * @param leader process that was made group leader; undefined looks for the mark alone
  */
 export async function membersOf(leader: number | undefined, mark: string): Promise<ProcessLine[]> {
+  const first = await look(leader, mark)
+  if (first.length > 0) return first
+  // In the moment of an exec a process has no environment, and one that forks and ends while the list is read can hide
+  // its child, so that only the second look that finds nothing is believed.
+  await delay(15)
+  return look(leader, mark)
+}
+
+async function look(leader: number | undefined, mark: string): Promise<ProcessLine[]> {
   const [all, marked] = await Promise.all([census(), pidsWithMark(mark)])
   return all.filter(
     ({ pid, group, session }) => (leader !== undefined && (group === leader || session === leader)) || marked.has(pid),

@@ -135,7 +135,10 @@ async function runGroup(
     const how = await ended
     if (how.failure) throw how.failure
     if (isOver) result.leftovers = await endAll(child.pid, mark, 500)
-    await Promise.race([how.closed, delay(1_000)])
+    const isClosed = await Promise.race([how.closed.then(() => true), delay(500).then(() => false)])
+    // Somebody still has the output open.
+    if (!isClosed) result.leftovers += await endAll(child.pid, mark, 500)
+    await Promise.race([how.closed, delay(500)])
     return { exit: how.exit, ...(how.signal ? { signal: how.signal } : {}) }
   } catch (cause) {
     return { exit: exitOfFailure(cause, result) }
