@@ -9,7 +9,7 @@ import type { Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
 import { openDisposable, worktreeRoot } from '../core/worktree.ts'
 import { requiredGates, resolveGates } from '../gates/index.ts'
-import { loadMethod, phaseOf, stretches } from '../modes/index.ts'
+import { checkGateNames, loadMethod, phaseOf, stretches } from '../modes/index.ts'
 
 /** Everything that judges, as one commit has it. */
 export interface Definitions {
@@ -31,6 +31,7 @@ export async function loadDefinitions(repository: Repository, commit: string): P
   const method = await loadMethod(reader, config)
   const extensions = await loadCommittedExtensions(repository, config, commit)
   const gates = resolveGates({ config, method, extensionGates: extensions.gates })
+  checkGateNames(method, gates.keys())
   const digest = digestOf({
     config,
     modes: [...method.modes.values()],

@@ -73,7 +73,11 @@ function stretchGates(definitions: Definitions, job: Job): { specs: GateSpec[]; 
   const required = new Map<string, RequiredGate>()
   for (const phase of job.desk.state.control.stretch) {
     const asked = phaseGates(definitions, pipeline, phase)
-    for (const spec of asked.specs) if (spec.kind.type !== 'human') specs.set(spec.id, spec)
+    for (const spec of asked.specs) {
+      // What a later phase asks, too, is judged in its place there: `required-items` looks at what was judged before it.
+      specs.delete(spec.id)
+      if (spec.kind.type !== 'human') specs.set(spec.id, spec)
+    }
     for (const gate of asked.required) if (!gate.human) required.set(gate.gate, gate)
   }
   return { specs: [...specs.values()], required: [...required.values()] }

@@ -52,6 +52,7 @@ export async function operate(ports: Ports, issue: number, act: Act, person: str
       ids: ports.ids,
       clock: ports.clock,
       ttlMs: config.lease.ttlMs,
+      epochFloor: found.state.ledger.epoch,
     })
   } catch (error) {
     if (error instanceof ValuetrainError && error.code === 'VT_LEASE_HELD') return dropFor(ports, found, act, actor, error)
@@ -256,7 +257,15 @@ async function release(ports: Ports, issue: number, ttlMs: number): Promise<Oper
   const held = await readLease(repository, { issue, remote: config.remote })
   if (held === undefined) return { applied: true, text: `nobody holds issue ${issue}` }
   // Taking a claim applies the rules of takeover: a living holder keeps it.
-  const lease = await takeLease(repository, { issue, remote: config.remote, ids: ports.ids, clock: ports.clock, ttlMs })
+  // A claim from elsewhere is watched for its whole time before it may be taken.
+  const lease = await takeLease(repository, {
+    issue,
+    remote: config.remote,
+    ids: ports.ids,
+    clock: ports.clock,
+    ttlMs,
+    watchMs: ttlMs,
+  })
   await releaseLease(repository, lease)
   return { applied: true, text: `the claim on issue ${issue} is released` }
 }

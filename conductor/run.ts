@@ -4,6 +4,7 @@ import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
 import { MODES, ticketOf } from '../core/contracts/names.ts'
 import { removeAbandoned } from '../core/disposable.ts'
+import { ValuetrainError } from '../core/errors.ts'
 import { type Lease, releaseLease, renewLease, takeLease } from '../core/lease.ts'
 import { reapLeftovers } from '../core/process.ts'
 import { defaultBase, requireWorkable } from '../core/repository.ts'
@@ -77,6 +78,8 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
     const standing = next.found && stoppedOutcome(options.issue, next.found.state)
     if (standing) return standing
+    const needs = next.found ? undefined : await needsOf(ports, options, next)
+    if (needs) return { outcome: 'waiting', issue: options.issue, reasons: [needs] }
     await requireWorkable(repository, next.definitions.config)
     const lease = await takeLease(repository, {
       issue: options.issue,
@@ -84,6 +87,8 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
       ids: ports.ids,
       clock: ports.clock,
       ttlMs: next.definitions.config.lease.ttlMs,
+      // The log remembers epochs that a deleted ref has forgotten.
+      epochFloor: next.found?.state.ledger.epoch ?? 1,
     })
     try {
       await reapLeftovers(repository.stateDir)
@@ -94,6 +99,18 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
       await releaseLease(repository, lease)
     }
   }
+}
+
+/** Says what an issue lacks to be worked at all; nothing is opened for it, so that a label given later still counts. */
+async function needsOf(ports: Ports, options: RunOptions, next: NextTicket): Promise<string | undefined> {
+  const { definitions, phases } = next
+  if (phases[0]?.works !== true) return undefined
+  const chosen = ports.choose(await ports.forge.readIssue(options.issue), {
+    config: definitions.config,
+    override: options.agent,
+    runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+  })
+  return 'needs' in chosen ? chosen.needs : undefined
 }
 
 /** Returns the first stretch of an issue's pipeline that is not done yet. */
@@ -308,20 +325,31 @@ function isPast(until: ModeId | undefined, mode: ModeId | undefined, job: Job, n
   return mode === until && target !== until && target !== undefined && MODES.indexOf(target) > MODES.indexOf(until)
 }
 
-/** Renews the claim at a third of its time; when it is lost, the signal aborts and the work stops where it is. */
+/**
+ * Renews the claim at a third of its time. When it is lost, or could not be renewed for its whole time, the signal
+ * aborts and the work stops where it is; a remote that is away for a moment stops nothing.
+ */
 async function keepingLease<T>(
   ports: Ports,
   lease: Lease,
   definitions: Definitions,
   work: (ports: Ports) => Promise<T>,
 ): Promise<T> {
+  const { ttlMs } = definitions.config.lease
   const lost = new AbortController()
+  let renewed = ports.clock.monotonic()
   const timer = setInterval(() => {
-    renewLease(ports.repository, lease).catch((error: unknown) => {
-      ports.onProgress(`${lease.issue}`, `the claim is lost: ${error instanceof Error ? error.message : String(error)}`)
-      lost.abort(error)
-    })
-  }, definitions.config.lease.ttlMs / 3)
+    renewLease(ports.repository, lease).then(
+      () => {
+        renewed = ports.clock.monotonic()
+      },
+      (error: unknown) => {
+        const isLost = error instanceof ValuetrainError && error.code === 'VT_LEASE_LOST'
+        ports.onProgress(`${lease.issue}`, `the claim was not renewed: ${error instanceof Error ? error.message : String(error)}`)
+        if (isLost || ports.clock.monotonic() - renewed > ttlMs) lost.abort(error)
+      },
+    )
+  }, ttlMs / 3)
   try {
     return await work({ ...ports, signal: AbortSignal.any([ports.signal, lost.signal]) })
   } finally {

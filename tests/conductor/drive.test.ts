@@ -83,7 +83,7 @@ describe('the queue', () => {
       ...BASE,
       ...issueFile(1, 'A', ['auto', 'recipe:a']),
       ...issueFile(2, 'Break', ['auto', 'recipe:break']),
-      ...issueFile(3, 'Think', ['auto']),
+      ...issueFile(3, 'Think', ['auto', 'agent:person']),
     })
     await drive(line.ports, { once: true, merge: 'auto' })
     const before = await surveyTickets(line.ports)

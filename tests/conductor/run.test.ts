@@ -53,10 +53,13 @@ describe('a run of one issue', () => {
   })
 
   it('waits and says what the issue needs when nobody can work it', async () => {
-    const line = await makeLine({ ...BASE, ...issueFile(1, 'Think', ['auto']) })
+    const line = await makeLine({ ...BASE, 'value.txt': 'right', ...issueFile(1, 'Think', ['auto']) })
     const outcome = await runIssue(line.ports, { issue: 1 })
     expect(outcome).toMatchObject({ outcome: 'waiting' })
     expect(outcome.reasons.join(' ')).toContain('recipe:')
+    expect(line.written).toEqual([])
+    await line.write(issueFile(1, 'Think', ['auto', 'recipe:mend']))
+    expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({ outcome: 'blocked', ticket: 'build_1' })
   })
 
   it('delivers and waits for a person to merge unless told otherwise', async () => {
@@ -67,7 +70,8 @@ describe('a run of one issue', () => {
     })
     expect(await surveyTickets(line.ports)).toMatchObject([{ status: 'delivered' }])
     await line.commit({ 'other.txt': 'moved on' })
-    expect(await runIssue(line.ports, { issue: 1, merge: 'auto' })).toMatchObject({ outcome: 'done' })
+    const merged = await runIssue(line.ports, { issue: 1, merge: 'auto' })
+    expect(merged).toEqual({ outcome: 'done', issue: 1, reasons: ['the issue is done'] })
     expect(await line.git.text(['show', 'main:value.txt'])).toBe('right')
   })
 

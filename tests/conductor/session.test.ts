@@ -11,7 +11,7 @@ const FILES = { 'value.txt': 'wrong', '.valuetrain/config.yaml': CONFIG, ...issu
 
 /** Opens the ticket (nobody can work the issue yet) and returns the paths of its worktree and session file. */
 async function opened(line: Line) {
-  await runIssue(line.ports, { issue: 1 })
+  await runIssue(line.ports, { issue: 1, agent: 'person' })
   return located(line)
 }
 
