@@ -1,0 +1,20 @@
+import { randomFrom } from '../../training/random.ts'
+import type { Random } from '../../training/types.ts'
+
+/** Whole simulations are for `VALUETRAIN_FULL=1`; the normal run samples them. */
+export const FULL = process.env.VALUETRAIN_FULL === '1'
+
+/** Returns the share of repetitions in which `happens` is true; each repetition has its own seeded stream. */
+export function shareOf(name: string, repetitions: number, happens: (random: Random, repetition: number) => boolean): number {
+  const origin = randomFrom(name)
+  let count = 0
+  for (let i = 0; i < repetitions; i++) if (happens(origin.split(String(i)), i)) count++
+  if (process.env.VALUETRAIN_SHOW === '1')
+    console.log(`${name}: ${count} of ${repetitions} = ${((100 * count) / repetitions).toFixed(2)} %`)
+  return count / repetitions
+}
+
+/** Returns how far from a true share a simulated one may lie by chance: three standard errors. */
+export function byChance(share: number, repetitions: number): number {
+  return 3 * Math.sqrt((share * (1 - share)) / repetitions)
+}
