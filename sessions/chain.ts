@@ -1,7 +1,7 @@
 import type { Finding } from '../core/contracts/gate.ts'
-import { DIGEST } from '../core/contracts/names.ts'
+import { DIGEST } from '../core/contracts/patterns.ts'
 import { hashOf } from './entry.ts'
-import { headerDigest, type Segment } from './segment.ts'
+import { headerDigest, type Segment } from './form.ts'
 
 const FIELDS = new Set(['v', 'seq', 'id', 'ts', 'type', 'data', 'digest', 'prev', 'hash'])
 

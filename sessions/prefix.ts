@@ -1,6 +1,6 @@
 import type { Finding } from '../core/contracts/gate.ts'
 import { hashOf } from './entry.ts'
-import { headerDigest, type Segment } from './segment.ts'
+import { headerDigest, type Segment } from './form.ts'
 
 /**
  * Returns how a later state of the session files fails to continue an earlier one: `segment-removed`, `header-changed`,

@@ -7,7 +7,7 @@ import { EVENT_SCHEMAS, type EventData, type EventInput, type EventType, type Pl
 import { ValuetrainError } from '../core/errors.ts'
 import { fileError, writeAtomically } from '../core/files.ts'
 import type { Ids } from '../core/ids.ts'
-import { relativiseDeep } from '../core/privacy.ts'
+import { type PrivateFacts, relativiseDeep, withoutNamesDeep } from '../core/privacy.ts'
 import { redactDeep, type SecretCounts } from '../core/secrets.ts'
 import { sealEntry } from './entry.ts'
 import { headerDigest, renderEntry, renderHeader, SegmentHeader, segmentFile } from './segment.ts'
@@ -25,6 +25,8 @@ export interface SegmentOptions {
   ids: Ids
   /** Absolute paths made relative in everything that is written: worktree, repository, git directory. */
   redactRoots: readonly string[]
+  /** Names of host and account that are left out of running text. */
+  machine?: Pick<PrivateFacts, 'host' | 'user'>
 }
 
 /** The one writer of one session file. Calls are done in the order they are made. */
@@ -193,7 +195,8 @@ class FileWriter implements SegmentWriter {
 
   /** Checks and cleans what is to be written. It goes through JSON once, so that memory and file agree in every detail. */
   #prepare<T extends EventType>(type: T, input: EventInput<T>): { data: EventData<T>; counts: SecretCounts } {
-    const { value, counts } = redactDeep(relativiseDeep(input, this.#options.redactRoots))
+    const named = withoutNamesDeep(relativiseDeep(input, this.#options.redactRoots), this.#options.machine ?? {})
+    const { value, counts } = redactDeep(named)
     const checked = EVENT_SCHEMAS[type]?.safeParse(value)
     if (checked?.success) return { data: JSON.parse(canonicalJson(checked.data)) as EventData<T>, counts }
     const issue = checked?.error.issues[0]
