@@ -17,6 +17,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'cold start of the command line, against bare node',
     load: () => import('./start-up.ts'),
   },
+  'many-tickets': {
+    measure: 'L2',
+    about: 'status and check with thousands of finished tickets, against bare node',
+    load: () => import('./many-tickets.ts'),
+  },
   'session-log': {
     measure: 'S1',
     about: 'verifying and loading a session of 10,000 events, against parsing and hashing its lines',
