@@ -5,6 +5,7 @@ import { branchOf, type ModeId, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Git, openGit } from '../core/git.ts'
 import type { Lease } from '../core/lease.ts'
+import { machineFacts } from '../core/privacy.ts'
 import { readerOf } from '../core/reader.ts'
 import { restoreCommitted, takeRescue } from '../core/rescue.ts'
 import { openWorktree, type Worktree, worktreeRoot } from '../core/worktree.ts'
@@ -101,6 +102,7 @@ export async function openDesk(ports: Ports, opening: Opening): Promise<Desk> {
     },
     clock: ports.clock,
     ids: ports.ids,
+    machine: machineFacts(),
     redactRoots: [worktree.dir, root, ...(repository.root ? [repository.root] : []), repository.commonDir],
   }
   const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, itemsOfStretch(opening), options)

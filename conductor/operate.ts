@@ -92,7 +92,7 @@ function asApproval({ ticket, issue, state }: FoundTicket, act: Act): Act {
 }
 
 async function goBack(desk: Desk, found: FoundTicket, act: Extract<Act, { type: 'rollback' }>, actor: Actor): Promise<string> {
-  const plan = await planRollback(desk.git, found, act.goal)
+  const plan = await planRollback(desk.git, desk.ports.env, found, act.goal)
   const checkpoint = await rollBack(desk, plan, actor, act.reason)
   return `${desk.ticket} is back at entry ${plan.entry}; what was there before is checkpoint ${checkpoint}`
 }

@@ -1,6 +1,7 @@
 import type { Actor } from '../core/contracts/event.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Git } from '../core/git.ts'
+import { openHistory } from '../core/history.ts'
 import { takeRescue } from '../core/rescue.ts'
 import { changedPaths } from '../core/tree.ts'
 import { type RollbackGoal, type RollbackPlan, rollbackPlan, rollbackTarget } from '../sessions/index.ts'
@@ -9,28 +10,23 @@ import { commitRecord, recordMessage } from './record.ts'
 import type { FoundTicket } from './sources.ts'
 
 /** Returns what a rollback of a live ticket would restore, delete and keep; nothing is changed to find out. */
-export async function planRollback(git: Git, found: FoundTicket, goal: RollbackGoal): Promise<RollbackPlan> {
+export async function planRollback(
+  git: Git,
+  env: NodeJS.ProcessEnv,
+  found: FoundTicket,
+  goal: RollbackGoal,
+): Promise<RollbackPlan> {
   const { entries } = found.session
   const { commit } = rollbackTarget(entries, goal)
   const base = found.state.ledger.opened?.base as string
   const created = (await changedPaths(git, base, 'HEAD')).filter(({ status }) => status === 'A').map(({ path }) => path)
-  const dirty = await git.fields([
-    'ls-files',
-    '-z',
-    '--modified',
-    '--others',
-    '--exclude-standard',
-    '--full-name',
-    '--',
-    ':(top)',
-  ])
-  const staged = await git.fields(['diff', '--cached', '--name-only', '-z', 'HEAD', '--'])
+  const { staged, changed, deleted, untracked, conflicted } = await openHistory(git.dir, env).uncommitted()
   return rollbackPlan({
     entries,
     goal,
     changes: (await changedPaths(git, commit, 'HEAD')).map(({ status, path }) => ({ status, path })),
     created: new Set(created),
-    uncommitted: new Set([...dirty, ...staged]),
+    uncommitted: new Set([...staged, ...changed, ...deleted, ...untracked, ...conflicted]),
     ticketFolder: ticketFolder(found.ticket),
   })
 }

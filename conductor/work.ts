@@ -3,6 +3,7 @@ import { sha256 } from '../core/canonical.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
+import { openHistory } from '../core/history.ts'
 import { subjectTree } from '../core/tree.ts'
 import { phaseOf } from '../modes/index.ts'
 import { allowedTools } from '../modes/tools.ts'
@@ -235,7 +236,7 @@ async function findCommit({ desk, definitions }: Job, intent: string): Promise<M
   const format = '--format=%H %(trailers:key=Valuetrain-Event,valueonly,separator=%x20)'
   const lines = (await desk.git.text(['log', format, range, '--'])).split('\n')
   const commit = lines.find((line) => line.endsWith(` ${intent}`))?.split(' ')[0]
-  return commit === undefined ? undefined : measure(desk.git, commit)
+  return commit === undefined ? undefined : measure({ desk }, commit)
 }
 
 async function makeCommit(job: Job, intent: string): Promise<Made | { refused: string } | undefined> {
@@ -254,7 +255,7 @@ async function makeCommit(job: Job, intent: string): Promise<Made | { refused: s
   })
   const commit = await desk.git.text(['rev-parse', 'HEAD'])
   if (commit === before) return { refused: done.stderr.trim().split('\n').slice(-5).join(' / ') || `exit code ${done.code}` }
-  return measure(desk.git, commit)
+  return measure({ desk }, commit)
 }
 
 function workMessage({ desk, definitions }: Job, intent: string): string {
@@ -271,9 +272,14 @@ function workMessage({ desk, definitions }: Job, intent: string): string {
   })
 }
 
-async function measure(git: Job['desk']['git'], commit: string): Promise<Made> {
-  const stat = await git.fields(['diff-tree', '--no-commit-id', '--numstat', '--root', '-r', '-z', commit])
-  const counts = stat.map((line) => line.split('\t')).filter(([, , path]) => !path?.startsWith('.valuetrain/tickets/'))
-  const sum = (column: 0 | 1) => counts.reduce((total, count) => total + (Number(count[column]) || 0), 0)
-  return { commit, subject: await subjectTree(git, commit), files: counts.length, added: sum(0), removed: sum(1) }
+async function measure({ desk }: Pick<Job, 'desk'>, commit: string): Promise<Made> {
+  const { paths } = await openHistory(desk.worktree.dir, desk.ports.env).size(`${commit}^`, commit)
+  const own = paths.filter(({ path }) => !path.startsWith('.valuetrain/tickets/'))
+  return {
+    commit,
+    subject: await subjectTree(desk.git, commit),
+    files: own.length,
+    added: own.reduce((total, { added }) => total + added, 0),
+    removed: own.reduce((total, { removed }) => total + removed, 0),
+  }
 }

@@ -90,7 +90,7 @@ export function openHistory(dir: string, env: NodeJS.ProcessEnv): History {
 }
 
 /** Nothing that files of the checkout could make git execute; the `unsafe` above only lets us switch the monitor off. */
-const SAFE = ['core.fsmonitor=false', 'submodule.recurse=false']
+const SAFE = ['core.fsmonitor=false', 'submodule.recurse=false', 'core.quotePath=false']
 
 /** simple-git refuses editors, pagers and configuration by environment, which a person's shell may well have. */
 function quiet(env: NodeJS.ProcessEnv): Record<string, string> {

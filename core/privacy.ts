@@ -1,3 +1,4 @@
+import { homedir, hostname, userInfo } from 'node:os'
 import type { Finding } from './contracts/gate.ts'
 
 /** What this machine is called and where it keeps things; none of it belongs into a committed file. */
@@ -59,6 +60,45 @@ export function relativiseDeep<T>(value: T, roots: readonly string[]): T {
   }
   return walk(value) as T
 }
+
+/**
+ * Returns running text without the names of host and account and without ids of processes, each replaced by a word for it.
+ * Paths are `relativise`'s.
+ */
+export function withoutNames(text: string, known: Pick<PrivateFacts, 'host' | 'user'>): string {
+  let result = text.replace(PID, (_, word: string, between: string) => `${word}${between}<pid>`)
+  for (const host of new Set([known.host, known.host?.split('.')[0]])) {
+    if (tells(host)) result = result.replace(wordPattern(host), '<host>')
+  }
+  return tells(known.user) ? result.replace(wordPattern(known.user), '<user>') : result
+}
+
+/** Returns a copy of data with `withoutNames` applied to running text: strings with white space. Single words are kept. */
+export function withoutNamesDeep<T>(value: T, known: Pick<PrivateFacts, 'host' | 'user'>): T {
+  const walk = (part: unknown): unknown => {
+    if (typeof part === 'string') return /\s/.test(part) ? withoutNames(part, known) : part
+    if (Array.isArray(part)) return part.map(walk)
+    if (typeof part !== 'object' || part === null) return part
+    return Object.fromEntries(Object.entries(part).map(([key, item]) => [key, walk(item)]))
+  }
+  return walk(value) as T
+}
+
+/** Returns what this machine and account are called. */
+export function machineFacts(): Pick<PrivateFacts, 'home' | 'host' | 'user'> {
+  return { home: homedir(), host: hostname(), ...accountName() }
+}
+
+/** An account without an entry in the user database, as in many containers, has no name to tell. */
+function accountName(): { user?: string } {
+  try {
+    return { user: userInfo().username }
+  } catch {
+    return {}
+  }
+}
+
+const PID = /\b(pid|process id)(["'\s:=#]{1,4})\d{2,8}\b/gi
 
 /**
  * Returns what a text tells about a machine: absolute paths, the names of host and account, ids of processes.

@@ -292,7 +292,7 @@ function findRandom(text: string): SecretMatch[] {
     // Lock files' digests, embedded files, and the ids in the paths of addresses.
     if (isIdentifier(value) || /(?:sha(?:1|256|384|512)-|base64,|:\/\/\S*)$/i.test(before)) continue
     const longest = value.split('/').reduce((a, b) => (b.length > a.length ? b : a))
-    if (longest.length < 24 || !isRandom(longest)) continue
+    if (longest.length < 24 || isIdentifier(longest) || !isRandom(longest)) continue
     found.push({ rule: RANDOM_RULE, start: match.index, end: match.index + value.length })
   }
   return found

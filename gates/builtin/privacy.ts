@@ -1,6 +1,5 @@
-import { homedir, hostname, userInfo } from 'node:os'
 import type { Finding } from '../../core/contracts/gate.ts'
-import { findPrivate, type PrivateFacts } from '../../core/privacy.ts'
+import { findPrivate, machineFacts, type PrivateFacts } from '../../core/privacy.ts'
 import { worktreeRoot } from '../../core/repository.ts'
 import { byFindings } from '../gate.ts'
 import { isFile, ticketOfPath, type View } from '../view.ts'
@@ -46,18 +45,7 @@ function look(path: string, text: string, facts: PrivateFacts): Finding[] {
 
 function factsOf({ context: { repository, config } }: View): PrivateFacts {
   return {
-    home: homedir(),
-    host: hostname(),
-    ...(accountName() ? { user: accountName() as string } : {}),
+    ...machineFacts(),
     roots: [worktreeRoot(repository, config), repository.commonDir, ...(repository.root ? [repository.root] : [])],
-  }
-}
-
-/** An account without an entry in the user database, as in many containers, has no name to tell. */
-function accountName(): string | undefined {
-  try {
-    return userInfo().username
-  } catch {
-    return undefined
   }
 }

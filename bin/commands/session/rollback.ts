@@ -40,7 +40,7 @@ export default defineCommand({
         hint: `\`valuetrain run ${found.issue}\` opens one; then it can be taken back`,
       })
     }
-    const plan = await planRollback(git, found, goal)
+    const plan = await planRollback(git, context.env, found, goal)
     if (flags.plan && flags.json) context.stdout.write(`${JSON.stringify({ ticket: found.ticket, ...plan })}\n`)
     if (!flags.json) context.stdout.write(`${tell(found.ticket, plan, context)}\n`)
     if (flags.plan) return 0
