@@ -21,6 +21,6 @@ export function commandLinesOf(markdown: string): string[] {
   const spans = [...markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)
   return [...blocks.map((line) => line.replace(/^\$ /, '').replace(/\s+#.*$/, '')), ...spans]
     .map((line) => line.trim())
-    .filter((line) => /^(?:npx |node bin\/)?valuetrain(?:\.js)? [a-z-]/.test(line))
+    .filter((line) => /^(?:npx |node bin\/)?valuetrain(?:\.js)? [a-z]/.test(line))
     .map((line) => line.replace(/^(?:npx |node bin\/)?valuetrain(?:\.js)? /, ''))
 }
