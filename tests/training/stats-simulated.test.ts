@@ -2,11 +2,13 @@
  * Each rule against the promise it makes, by seeded simulation. The normal run samples; `VALUETRAIN_FULL=1` draws the
  * whole numbers and holds them to the bounds themselves. `VALUETRAIN_SHOW=1` prints what was measured.
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { randomFrom } from '../../training/random.ts'
 import * as stats from '../../training/stats/index.ts'
 import type { OutcomeRow, Random } from '../../training/types.ts'
 import { byChance, FULL, shareOf } from './simulate.ts'
+
+if (FULL) vi.setConfig({ testTimeout: 600_000 })
 
 const REPETITIONS = FULL ? 2000 : 250
 const RESAMPLES = FULL ? 1000 : 300
@@ -42,9 +44,9 @@ function rowsOf(pairs: readonly stats.Pair[], which: 'candidate' | 'champion'): 
   return pairs.map((pair) => ({ case: pair.case, seed: 0, score: pair[which], infrastructureFault: false }))
 }
 
-function superior(candidate: OutcomeRow[], champion: OutcomeRow[], random: Random): boolean {
+function superior(candidate: OutcomeRow[], champion: OutcomeRow[], random: Random, resamples = RESAMPLES): boolean {
   const rules = [stats.Rule.parse({ rule: 'superiority' })]
-  return stats.judgeSuite({ candidate, champion, rules, random, resamples: RESAMPLES }).verdict === 'pass'
+  return stats.judgeSuite({ candidate, champion, rules, random, resamples }).verdict === 'pass'
 }
 
 function expectCoverage(name: string, covers: (random: Random) => boolean): void {
@@ -60,7 +62,7 @@ describe('A/A: two that are alike', () => {
   it('pass superiority by McNemar in at most 5 %', () => {
     const share = shareOf('A/A mcnemar n=100 psi=0.2', REPETITIONS, (random) => {
       const pairs = passFailPairs(random, 100, 0.1, 0.1)
-      return superior(rowsOf(pairs, 'candidate'), rowsOf(pairs, 'champion'), random)
+      return superior(rowsOf(pairs, 'candidate'), rowsOf(pairs, 'champion'), random, 20)
     })
     expect(share).toBeLessThanOrEqual(0.05)
   })
@@ -121,7 +123,7 @@ describe('power: two that differ', () => {
       const planned = stats.mcnemarPower(n, win, loss)
       const share = shareOf(`power mcnemar n=${n} planned ${(100 * planned).toFixed(1)} %`, REPETITIONS, (random) => {
         const pairs = passFailPairs(random, n, win, loss)
-        return superior(rowsOf(pairs, 'candidate'), rowsOf(pairs, 'champion'), random)
+        return superior(rowsOf(pairs, 'candidate'), rowsOf(pairs, 'champion'), random, 20)
       })
       expect(Math.abs(share - planned)).toBeLessThanOrEqual(FULL ? 0.05 : 0.05 + byChance(planned, REPETITIONS) / 2)
     }
@@ -153,12 +155,10 @@ describe('power: two that differ', () => {
 })
 
 describe('coverage of 95 % intervals', () => {
-  it('is 93 to 97 % for Wilson', () => {
-    for (const [n, p] of [
-      [100, 0.7],
-      [270, 0.9],
-    ] as const) {
-      expectCoverage(`coverage wilson n=${n} p=${p}`, (random) => {
+  it('is 93 to 97 % for Wilson, over pass rates as they come', () => {
+    for (const n of [50, 270]) {
+      expectCoverage(`coverage wilson n=${n}`, (random) => {
+        const p = 0.3 + 0.65 * random.uniform()
         let passed = 0
         for (let i = 0; i < n; i++) if (random.uniform() < p) passed++
         return holds(stats.wilson(passed, n), p)
