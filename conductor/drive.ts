@@ -2,7 +2,7 @@ import { ValuetrainError } from '../core/errors.ts'
 import { committedConfig } from './definitions.ts'
 import type { Ports } from './ports.ts'
 import { type RunOutcome, runIssue } from './run.ts'
-import { findTickets, isIssueDone } from './sources.ts'
+import { doneIssues, findTickets } from './sources.ts'
 import type { TicketState } from './state.ts'
 
 export interface DriveOptions {
@@ -95,14 +95,13 @@ export async function readyIssues(
   const config = await committedConfig(repository)
   const tickets = await findTickets(repository, config)
   const stopped = new Map<number, string>()
-  const done = new Set<number>()
   for (const { issue, state } of tickets) {
     const why = whyStopped(state)
     if (why !== undefined) stopped.set(issue, why)
   }
   const issues = await forge.listIssues()
-  for (const { number } of issues) if (!stopped.has(number) && (await isIssueDone(ports, number)) !== undefined) done.add(number)
-  const claimed = new Set([...running, ...done, ...stopped.keys()])
+  const done = await doneIssues(ports, tickets)
+  const claimed = new Set([...running, ...done.keys(), ...stopped.keys()])
   const open = issues.map((issue) => (done.has(issue.number) ? { ...issue, state: 'closed' as const } : issue))
   const { ready, passed } = ports.select(open, { labels: config.labels, claimed })
   const reasons = passed.map(({ number, why }) => ({ number, why: done.has(number) ? 'done' : (stopped.get(number) ?? why) }))

@@ -22,20 +22,25 @@ export interface FoundTicket {
   done: boolean
 }
 
-/** Returns every ticket of the repository, live ones as they are in their worktrees; sorted by issue, then name. */
-export async function findTickets(repository: Repository, config: Config): Promise<FoundTicket[]> {
+/**
+ * Returns every ticket of the repository, live ones as they are in their worktrees; sorted by issue, then name.
+ *
+ * @param known tickets whose folder on the default branch the caller knows to be done; they are left out
+ */
+export async function findTickets(repository: Repository, config: Config, known?: ReadonlySet<string>): Promise<FoundTicket[]> {
   const { git } = repository
   const base = await resolveCommit(git, `refs/heads/${config.branch}`)
   const found = new Map<string, FoundTicket>()
   if (base !== undefined) {
     const reader = readerAt(git, base)
-    for (const ticket of await reader.folders('.valuetrain/tickets')) {
-      if (parseTicket(ticket)) found.set(ticket, await readTicket(reader, ticket, 'default'))
-    }
+    // Asked for together, all session files are one call of git.
+    const names = (await reader.folders('.valuetrain/tickets')).filter((name) => parseTicket(name) && !known?.has(name))
+    for (const ticket of await Promise.all(names.map((name) => readTicket(reader, name, 'default'))))
+      found.set(ticket.ticket, ticket)
   }
   const worktrees = await listWorktrees(repository)
   for (const ticket of await liveTickets(git)) {
-    if (found.get(ticket)?.done) continue
+    if (found.get(ticket)?.done || known?.has(ticket)) continue
     const worktree = worktrees.find(({ branch, dir }) => branch === branchOf(ticket) && dir !== repository.root)
     const reader = worktree ? readerOf(worktree.dir) : readerAt(git, `refs/heads/${branchOf(ticket)}`)
     found.set(ticket, await readTicket(reader, ticket, worktree ? 'worktree' : 'branch'))
@@ -65,17 +70,30 @@ export async function findTicket(repository: Repository, ticket: string, base: s
  * Returns the ticket with which an issue became done, or undefined while any stretch of its pipeline is open.
  * Done is derived: every stretch's ticket is on the default branch with its DELIVERED entry.
  */
-export async function isIssueDone(ports: Ports, issue: number): Promise<string | undefined> {
-  const { repository } = ports
+export async function isIssueDone(ports: Pick<Ports, 'repository'>, issue: number): Promise<string | undefined> {
+  return (await doneIssues(ports)).get(issue)
+}
+
+/** Returns every issue that is done, with the ticket that made it so. @param found all tickets, when the caller has them */
+export async function doneIssues(
+  { repository }: Pick<Ports, 'repository'>,
+  found?: readonly FoundTicket[],
+): Promise<Map<number, string>> {
   const config = await committedConfig(repository)
-  const tickets = (await findTickets(repository, config)).filter((found) => found.issue === issue)
-  const last = tickets.at(-1)
-  if (last === undefined || tickets.some(({ done }) => !done)) return undefined
+  const tickets = found ?? (await findTickets(repository, config))
   const base = await defaultBase(repository, config)
   const { method } = await loadDefinitions(repository, base.commit)
-  const pipeline = method.pipelines.get(last.state.ledger.opened?.pipeline ?? '')
-  const worked = new Set(tickets.flatMap(({ state }) => state.control.stretch))
-  return pipeline?.phases.every(({ name }) => worked.has(name)) ? last.ticket : undefined
+  const done = new Map<number, string>()
+  const byIssue = new Map<number, FoundTicket[]>()
+  for (const ticket of tickets) byIssue.set(ticket.issue, [...(byIssue.get(ticket.issue) ?? []), ticket])
+  for (const [issue, own] of byIssue) {
+    const last = own.at(-1)
+    const pipeline = method.pipelines.get(last?.state.ledger.opened?.pipeline ?? '')
+    const worked = new Set(own.flatMap(({ state }) => state.control.stretch))
+    const isDone = own.every((ticket) => ticket.done) && pipeline?.phases.every(({ name }) => worked.has(name))
+    if (last && isDone) done.set(issue, last.ticket)
+  }
+  return done
 }
 
 async function readTicket(reader: FileReader, ticket: string, source: FoundTicket['source']): Promise<FoundTicket> {
