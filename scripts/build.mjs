@@ -18,6 +18,7 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
+import { bundleHook, withoutUnusedYaml } from './hook-bundle.mjs'
 import { lock } from './lock.mjs'
 import { assets, STAMP, sourceDigest } from './sources.mjs'
 
@@ -26,7 +27,6 @@ const DIST = join(ROOT, 'dist')
 /** What the shim loads, and the folder whose compiled modules their bundle takes the place of. */
 const ENTRIES = ['bin/main.js', 'bin/overview.js']
 const BUNDLE = 'bin'
-
 /** Builds `dist/` and returns whether the type checker was content. */
 export async function build({ despiteErrors = false } = {}) {
   const release = await lock(join(ROOT, 'node_modules', '.cache', 'valuetrain', 'build.lock'))
@@ -99,7 +99,10 @@ async function bundle(fresh, despiteErrors) {
     if (despiteErrors) console.error('the command line is not bundled')
     return false
   }
-  await writeFile(join(outdir, 'NOTICES.md'), await notices(Object.keys(result.metafile.inputs), fresh))
+  const hookInputs = await bundleHook(fresh, 'bin/hook.js', join(outdir, 'hook.cjs'))
+  if (hookInputs === undefined && !despiteErrors) return false
+  const inputs = [...Object.keys(result.metafile.inputs), ...(hookInputs ?? [])]
+  await writeFile(join(outdir, 'NOTICES.md'), await notices(inputs, fresh))
   await rm(join(fresh, BUNDLE), { recursive: true })
   await rename(outdir, join(fresh, BUNDLE))
   return true
@@ -131,24 +134,6 @@ function keepModuleUrls(fresh, outdir) {
           }
         }
       })
-    },
-  }
-}
-
-/**
- * Leaves out the YAML engine that gray-matter loads by default and that `core/frontmatter.ts` replaces, a tenth of what
- * a start would read. Calling it is an error, not a silent second way to read YAML.
- */
-function withoutUnusedYaml() {
-  const refuse = `() => { throw new Error('gray-matter was called without an engine') }`
-  return {
-    name: 'without-unused-yaml',
-    setup(build) {
-      build.onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'unused' }))
-      build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
-        contents: `module.exports = { safeLoad: ${refuse}, safeDump: ${refuse} }`,
-        loader: 'js',
-      }))
     },
   }
 }

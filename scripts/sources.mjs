@@ -28,6 +28,7 @@ const SETTINGS = [
   'tsconfig.json',
   'tsconfig.build.json',
   'scripts/build.mjs',
+  'scripts/hook-bundle.mjs',
   'scripts/sources.mjs',
 ]
 const SKIPPED = new Set(['node_modules', '.git', 'dist', '.DS_Store', 'coverage'])

@@ -1,0 +1,76 @@
+import { resolve } from 'node:path'
+import { ValuetrainError } from '../core/errors.ts'
+import { type Git, openGit } from '../core/git.ts'
+import type { Ids } from '../core/ids.ts'
+
+/** What a hook gets of the process it runs in. */
+export interface HookProcess {
+  /** Where git started it: the top of the worktree. */
+  cwd: string
+  env: NodeJS.ProcessEnv
+  /** All of standard input; only pre-push and post-rewrite get any. */
+  readInput(): Promise<string>
+  /** For people: standard error. */
+  say(text: string): void
+  /** For the dispatcher: standard output. */
+  answer(text: string): void
+  ids: Ids
+  now(): number
+}
+
+/** The repository as git handed it to the hook: that of the commit being made, with its index. */
+export interface Ambient extends HookProcess {
+  /** Keeps GIT_DIR and GIT_INDEX_FILE, without which `commit -a` and `commit <path>` have nothing staged. */
+  git: Git
+  /** Absolute path of this worktree's own git directory. */
+  gitDir: string
+  /** Branch HEAD is on, without `refs/heads/`; undefined when detached and before the first commit. */
+  branch: string | undefined
+}
+
+/**
+ * Variables by which git tells a hook which repository, index and object store it is about. Our git drops them for calls about
+ * other repositories; here they name exactly the right one.
+ */
+const AMBIENT =
+  /^GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|QUARANTINE_PATH|NAMESPACE|INDEX_VERSION)$/
+
+/**
+ * Opens the repository a hook runs for.
+ *
+ * @param budgetMs all git calls of the hook together; the one that is running when it is spent is ended
+ * @throws VT_NO_REPOSITORY when called by hand outside of one
+ */
+export async function openAmbient(host: HookProcess, budgetMs: number): Promise<Ambient> {
+  const told: Record<string, string> = {}
+  for (const [name, value] of Object.entries(host.env)) if (value !== undefined && AMBIENT.test(name)) told[name] = value
+  const plain = openGit(host.cwd, host.env)
+  const endsAt = performance.now() + budgetMs
+  const options = <T extends { env?: Readonly<Record<string, string>>; timeoutMs?: number }>(given: T | undefined) => ({
+    ...given,
+    env: { ...told, ...given?.env },
+    timeoutMs: Math.max(1, Math.min(given?.timeoutMs ?? budgetMs, endsAt - performance.now())),
+  })
+  const git: Git = {
+    dir: plain.dir,
+    run: (args, given) => plain.run(args, options(given)),
+    text: (args, given) => plain.text(args, options(given)),
+    fields: (args, given) => plain.fields(args, options(given)),
+    bytes: (args, given) => plain.bytes(args, options(given)),
+    succeeds: (args, given) => plain.succeeds(args, options(given)),
+    at: (dir) => openGit(dir, host.env),
+  }
+  const { stdout, code } = await git.run(['rev-parse', '--absolute-git-dir', '--symbolic-full-name', 'HEAD'], {
+    okExit: [0, 128],
+  })
+  const [gitDir = '', head = ''] = stdout.split('\n')
+  // Before the first commit HEAD names nothing yet, which is no reason to refuse.
+  if (gitDir === '' || (code !== 0 && !gitDir.startsWith('/'))) {
+    throw new ValuetrainError('VT_NO_REPOSITORY', 'this hook was called outside a git repository', {
+      kind: 'environment',
+      hint: 'git calls hooks by itself; `valuetrain hooks test` shows whether it does',
+    })
+  }
+  const branch = head.startsWith('refs/heads/') ? head.slice('refs/heads/'.length) : undefined
+  return { ...host, git, gitDir: resolve(host.cwd, gitDir), branch }
+}
