@@ -1,5 +1,6 @@
 import { digestOf } from '../core/canonical.ts'
 import { type Config, readConfig } from '../core/config.ts'
+import type { RequiredGate } from '../core/contracts/event.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import type { Method, PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
@@ -94,4 +95,25 @@ export function stretchFrom(pipeline: PipelineSpec, first: string): PhaseSpec[] 
 export function phaseGates(definitions: Definitions, pipeline: PipelineSpec, name: string): ReturnType<typeof requiredGates> {
   const phase = phaseOf(pipeline, name)
   return requiredGates({ gates: definitions.gates, config: definitions.config, method: definitions.method, pipeline, phase })
+}
+
+/** Returns every gate of a stretch's phases once, without those that people answer: their answers stand in the log. */
+export function stretchGates(
+  definitions: Definitions,
+  pipeline: string,
+  stretch: readonly string[],
+): { specs: GateSpec[]; required: RequiredGate[] } {
+  const phases = pipelineNamed(definitions, pipeline)
+  const specs = new Map<string, GateSpec>()
+  const required = new Map<string, RequiredGate>()
+  for (const phase of stretch) {
+    const asked = phaseGates(definitions, phases, phase)
+    for (const spec of asked.specs) {
+      // What a later phase asks, too, is judged in its place there: `required-items` looks at what was judged before it.
+      specs.delete(spec.id)
+      if (spec.kind.type !== 'human') specs.set(spec.id, spec)
+    }
+    for (const gate of asked.required) if (!gate.human) required.set(gate.gate, gate)
+  }
+  return { specs: [...specs.values()], required: [...required.values()] }
 }

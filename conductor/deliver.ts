@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import { digestOf } from '../core/canonical.ts'
 import type { Config } from '../core/config.ts'
-import type { RequiredGate } from '../core/contracts/event.ts'
-import type { GateSpec } from '../core/contracts/gate.ts'
 import { branchOf } from '../core/contracts/names.ts'
 import { withLock } from '../core/lock.ts'
 import { defaultBase } from '../core/repository.ts'
@@ -10,7 +8,7 @@ import { commitTree, isAncestor, mergeTree, resolveCommit, subjectTree } from '.
 import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { decide } from '../gates/index.ts'
 import { ask } from './check-in.ts'
-import { type Definitions, loadDefinitions, phaseGates, pipelineNamed } from './definitions.ts'
+import { loadDefinitions, stretchGates } from './definitions.ts'
 import type { Job, Step } from './job.ts'
 import { judgeOn } from './judge.ts'
 import type { Ports } from './ports.ts'
@@ -47,7 +45,7 @@ export async function deliver(job: Job): Promise<Step> {
     message: mergeMessage(desk.state, `${desk.segment}:${desk.head}`, 'judging'),
   })
   const present = base.commit === definitions.commit ? definitions : await loadDefinitions(repository, base.commit)
-  const asks = stretchGates(present, job)
+  const asks = stretchGates(present, job.pipeline.id, desk.state.control.stretch)
   const results = await judgeOn(job, present, asks.specs, { stage: 'pull-request', base: base.commit, head: candidate })
   const merge = await subjectTree(desk.git, candidate)
   const now = new Date(desk.ports.clock.now()).toISOString()
@@ -64,23 +62,6 @@ export async function deliver(job: Job): Promise<Step> {
     verdicts: results.map(({ gate, verdict, key }) => ({ gate, verdict, key })),
   })
   return { stop: 'delivered', reason: 'the change is delivered' }
-}
-
-/** Every gate of the stretch's phases once, without those that people answer: their answers stand in the log. */
-function stretchGates(definitions: Definitions, job: Job): { specs: GateSpec[]; required: RequiredGate[] } {
-  const pipeline = pipelineNamed(definitions, job.pipeline.id)
-  const specs = new Map<string, GateSpec>()
-  const required = new Map<string, RequiredGate>()
-  for (const phase of job.desk.state.control.stretch) {
-    const asked = phaseGates(definitions, pipeline, phase)
-    for (const spec of asked.specs) {
-      // What a later phase asks, too, is judged in its place there: `required-items` looks at what was judged before it.
-      specs.delete(spec.id)
-      if (spec.kind.type !== 'human') specs.set(spec.id, spec)
-    }
-    for (const gate of asked.required) if (!gate.human) required.set(gate.gate, gate)
-  }
-  return { specs: [...specs.values()], required: [...required.values()] }
 }
 
 /** Merging a ticket came to this; `stale`: what was judged is no longer what a merge would give. */

@@ -213,6 +213,7 @@ const RECORDS = {
   SEGMENT_OPENED: { actions: 'take' },
   LINE_SET_ASIDE: { actions: 'take' },
   TOOL_REFUSED: { actions: 'take' },
+  MODEL_CALLED: { actions: 'take' },
   ARTIFACT_WRITTEN: { actions: 'take' },
   ITEM_TICKED: { actions: 'take' },
   APPROVED: { actions: 'take' },

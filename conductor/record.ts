@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import { ticketFolder } from '../core/contracts/names.ts'
 import { writeAtomically } from '../core/files.ts'
+import { listWorktrees } from '../core/worktree.ts'
 import type { Desk } from './desk.ts'
 import { renderTicketChecklist, renderTicketFile } from './papers.ts'
+import type { Ports } from './ports.ts'
+import type { FoundTicket } from './sources.ts'
 
 /**
  * Commits the ticket's own papers (session, checklist, metadata) and nothing else: whatever an agent has staged or
@@ -16,6 +19,25 @@ export async function commitRecord(desk: Desk, subject: string, extra: readonly 
   if (await desk.git.succeeds(['diff', '--cached', '--quiet', 'HEAD', '--', ...paths])) return
   await desk.git.run(['commit', '--quiet', '--no-verify', '--only', '--file=-', '--', ...paths], {
     input: recordMessage(desk, subject),
+  })
+}
+
+/**
+ * Commits the tail of a delivered ticket's session that a killed process had flushed and not committed: what is merged
+ * has to carry the DELIVERED entry. Does nothing when the branch has it already.
+ */
+export async function commitTail(ports: Ports, found: FoundTicket, session: string): Promise<void> {
+  const worktree = (await listWorktrees(ports.repository)).find(({ branch }) => branch === found.state.branch)
+  if (found.source !== 'worktree' || worktree === undefined) return
+  const git = ports.repository.git.at(worktree.dir)
+  const papers = `:(top,glob)${ticketFolder(found.ticket)}/*`
+  await git.run(['add', '--force', '--', papers])
+  if (await git.succeeds(['diff', '--cached', '--quiet', 'HEAD', '--', papers])) return
+  await git.run(['commit', '--quiet', '--no-verify', '--only', '--file=-', '--', papers], {
+    input: withTrailers(`chore(${found.ticket}): Record the session (delivered)`, {
+      'Valuetrain-Ticket': found.ticket,
+      'Valuetrain-Session': session,
+    }),
   })
 }
 

@@ -18,6 +18,7 @@ import type { Job, Step } from './job.ts'
 import { judgePhase, renderPapers } from './judge.ts'
 import type { Due } from './machine.ts'
 import type { Ports } from './ports.ts'
+import { commitTail } from './record.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { waitIsOver } from './waiting.ts'
@@ -168,6 +169,7 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
   const { config } = next.definitions
   const merge = options.merge ?? config.merge
   const state = next.found?.state
+  if (next.found && state?.status === 'delivered') await commitTail(ports, next.found, sessionTrailer(next.found))
   if (state && next.found?.done) return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: ['merged'] }
   if (state?.status === 'delivered' && merge === 'person') return delivered(options.issue, state)
   if (state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))) {
@@ -265,7 +267,7 @@ async function mergeOrReopen(
 }
 
 function sessionTrailer(found: FoundTicket): string {
-  const head = found.session.heads.at(-1)
+  const head = found.session.heads[0]
   return head ? `${head.segment}:${head.head}` : 'none'
 }
 

@@ -60,7 +60,7 @@ export async function readRange(git: Git, base: string, head: string): Promise<R
 
 async function readLog(git: Git, base: string, head: string): Promise<Omit<RangeCommit, 'tree'>[]> {
   const format = '--format=%H%x00%P%x00%s%x00%(trailers:key=Valuetrain-Ticket,valueonly,separator=%x20)%x00%x00'
-  const output = await git.text(['log', '--reverse', '--topo-order', format, `${base}..${head}`, '--'])
+  const output = await git.text(['log', '--no-show-signature', '--reverse', '--topo-order', format, `${base}..${head}`, '--'])
   return output.split('\0\0\n').flatMap((record) => {
     const [commit = '', parents = '', title = '', tickets = ''] = record.replace(/\0\0$/, '').split('\0')
     if (commit.trim() === '') return []

@@ -13,7 +13,7 @@ import { tickFindings } from './ticks.ts'
 /** A ticket's session as the head has it, and what is wrong with it. */
 export interface CheckedSession {
   ticket: string
-  session: TicketSession
+  entries: readonly PlacedEntry[]
   state: TicketState
   findings: Finding[]
   /** Whether what it says may count as evidence: nothing in it was changed, reordered or cut. */
@@ -22,23 +22,33 @@ export interface CheckedSession {
 
 /**
  * Looks at the session of every ticket of a range: its chain, its order, the heads that commits of the range tell, what
- * the base had of it, whether each step follows the rules, and whether each tick has its evidence.
+ * the base had of it, whether each step follows the rules, and whether each tick has its evidence. A ticket that commits
+ * only name, and that has no folder on either side, is somebody else's work that was picked; its session is elsewhere.
+ *
+ * @param own ticket of the branch, whose session has to be there
  */
-export async function checkSessions(git: Git, range: Range): Promise<CheckedSession[]> {
+export async function checkSessions(git: Git, range: Range, own: string | undefined): Promise<CheckedSession[]> {
   if (range.tickets.length === 0) return []
   const anchors = await collectAnchors(git, range.commits.length > 0 ? [range.head, `^${range.from}`] : [])
   const [before, after] = [readerAt(git, range.from), readerAt(git, range.head)]
   const checked: CheckedSession[] = []
   for (const ticket of range.tickets) {
     const [earlier, session] = await Promise.all([loadSession(before, ticket), loadSession(after, ticket)])
-    const own = anchors.filter(({ ticket: named }) => named === undefined || named === ticket)
-    const { findings } = verifySession({ ticket, ...session, anchors: own, replay: (entries) => replay(ticket, entries) })
+    if (ticket !== own && earlier.segments.length + session.segments.length + session.findings.length === 0) continue
+    const told = anchors.filter(({ ticket: named }) => named === undefined || named === ticket)
+    const { findings } = verifySession({
+      ticket,
+      segments: session.segments,
+      findings: session.findings,
+      anchors: told,
+      replay: (entries) => replay(ticket, entries),
+    })
     const continued = prefixFindings(earlier.segments, session.segments)
     const checklist = await after.read(`${ticketFolder(ticket)}/checklist.md`)
     const found = [...findings, ...continued].map(ofSession)
     checked.push({
       ticket,
-      session,
+      entries: session.entries,
       state: foldTicket(ticket, session.entries),
       findings: [...found, ...(session.entries.length > 0 ? tickFindings(ticket, session.entries, checklist) : [])],
       sound: !found.some(({ severity, rule }) => severity === 'error' && rule.startsWith('session-')),

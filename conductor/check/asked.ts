@@ -1,0 +1,61 @@
+import type { RequiredGate } from '../../core/contracts/event.ts'
+import type { Finding, GateSpec } from '../../core/contracts/gate.ts'
+import { ValuetrainError } from '../../core/errors.ts'
+import { specDigest } from '../../gates/index.ts'
+import { type Definitions, stretchGates } from '../definitions.ts'
+import type { TicketState } from '../state.ts'
+
+/** What a head is asked before it may be merged. */
+export interface AskedOfHead {
+  specs: GateSpec[]
+  required: RequiredGate[]
+  /** What could not be asked, and why. */
+  findings: Finding[]
+}
+
+/** Gates that only make sense for a ticket's own branch. */
+const OF_TICKETS = new Set(['change', 'summary'])
+/** A gate whose options an item gives; without the item it has nothing to look for. */
+const OF_ITEMS = new Set(['link'])
+
+/**
+ * Returns what a head is asked: every gate of the base for stage `pull-request`, and for a ticket all that the phases of
+ * its stretch ask, just as the conductor asks it of the merge result.
+ *
+ * @param state of the branch's ticket; undefined when there is none, or nobody has opened it
+ */
+export function askedOfHead(definitions: Definitions, ticket: string | undefined, state: TicketState | undefined): AskedOfHead {
+  const specs = new Map<string, GateSpec>()
+  const required = new Map<string, RequiredGate>()
+  const findings: Finding[] = []
+  for (const spec of definitions.gates.values()) {
+    if (!isAsked(spec, ticket)) continue
+    specs.set(spec.id, spec)
+    required.set(spec.id, { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: spec.kind.type === 'human' })
+  }
+  const opened = state?.ledger.opened
+  if (opened === undefined) return { specs: [...specs.values()], required: [...required.values()], findings }
+  try {
+    const stretch = stretchGates(definitions, opened.pipeline, opened.stretch)
+    for (const spec of stretch.specs) {
+      specs.delete(spec.id)
+      specs.set(spec.id, spec)
+    }
+    for (const gate of stretch.required) {
+      const severity = required.get(gate.gate)?.severity === 'block' ? 'block' : gate.severity
+      required.set(gate.gate, { ...gate, severity })
+    }
+  } catch (error) {
+    if (!(error instanceof ValuetrainError) || error.kind !== 'config') throw error
+    const message = `what ${ticket} is asked cannot be told by the base: ${error.message}`
+    findings.push({ rule: 'pipeline-unknown', severity: 'error', message })
+  }
+  return { specs: [...specs.values()], required: [...required.values()], findings }
+}
+
+/** People's answers to a phase stand in its ticket's log; the fold refuses a step that went on without them. */
+function isAsked(spec: GateSpec, ticket: string | undefined): boolean {
+  if (!spec.stages.includes('pull-request') || OF_ITEMS.has(spec.id)) return false
+  if (spec.kind.type === 'external' || spec.kind.type === 'human') return false
+  return ticket !== undefined || !OF_TICKETS.has(spec.id)
+}
