@@ -71,6 +71,11 @@ const PROSE: Prose = {
     ),
     ...(d.handOff === undefined ? [] : [`Hand-off note: ${code(d.handOff)}.`]),
   ],
+  MODEL_CALLED: (d) => [
+    `Model ${code(d.model)} of ${code(d.provider)} was called (${d.outcome}, status ${d.status}): ${d.tokens.input} tokens in, ${d.tokens.output} out, ${d.tokens.cacheRead} read from cache, ${d.tokens.cacheWrite + d.tokens.cacheWriteLong} written to it.`,
+    d.costUsd === null ? 'Its cost is not known.' : `Cost ${d.costUsd} US dollars${d.estimated ? ' at most' : ''}.`,
+    ...(d.reason === undefined ? [] : [`Reason: ${code(d.reason)}.`]),
+  ],
   TURN_INTERRUPTED: (d) => [
     d.rescue === undefined
       ? 'A turn was interrupted; it left nothing uncommitted.'

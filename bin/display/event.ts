@@ -45,6 +45,8 @@ const TELL: { [T in EventType]: Tell<T> } = {
   BRIEFED: (d) => `${d.role} briefed on ${d.runtime}`,
   TURN_STARTED: (d) => `${d.runtime} works, attempt ${d.attempt}`,
   TOOL_REFUSED: (d) => milestone(`tool ${clean(d.tool)} refused${said(d.reason)}`, 'warn'),
+  MODEL_CALLED: (d) =>
+    `${clean(d.model)} ${d.outcome}: ${d.tokens.input + d.tokens.cacheRead + d.tokens.cacheWrite + d.tokens.cacheWriteLong} in, ${d.tokens.output} out, ${d.costUsd === null ? 'cost unknown' : `$${d.costUsd}`}`,
   TURN_ENDED: (d) =>
     d.outcome === 'completed'
       ? `turn completed${said(d.reason)}`

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Finding, GateResult, Stage } from './gate.ts'
+import { ModelCall } from './model.ts'
 import { Child, Digest, IssueNumber, Mode, ObjectId, Role, Slug, TicketId, Ulid } from './names.ts'
 
 /**
@@ -33,6 +34,7 @@ export const WAIT_REASONS = [
   'default-branch-dirty',
   'base-diverged',
   'remote-refused',
+  'budget',
 ] as const
 export const WaitReason = z.enum(WAIT_REASONS)
 
@@ -110,6 +112,8 @@ export const EVENT_DATA = {
     decisions: z.array(z.string()).default([]),
     handOff: z.string().optional(),
   },
+  /** One call of a model, as the gateway metered it; budgets and costs are the fold of these. */
+  MODEL_CALLED: ModelCall.shape,
   /** A turn whose end nobody saw; its leftovers are in the rescue ref and the turn is worked again. */
   TURN_INTERRUPTED: { turn: Ulid, rescue: z.string().optional() },
   /** Written before the commit is made; the event's id is the commit's `Valuetrain-Event` trailer. */
@@ -142,7 +146,13 @@ export const EVENT_DATA = {
   CHECK_IN_ANSWERED: { moment: Moment, option: z.string(), reason: z.string().optional(), channel: Channel },
   APPROVED: { gate: Slug, subject: z.string(), channel: Channel, reason: z.string().optional() },
   OVERRIDDEN: { gate: Slug, subject: z.string(), channel: Channel, reason: z.string().min(1), expires: z.string().optional() },
-  WAITING_BEGUN: { reason: WaitReason, on: z.string(), until: z.string().optional() },
+  WAITING_BEGUN: {
+    reason: WaitReason,
+    on: z.string(),
+    until: z.string().optional(),
+    /** With `budget`: US dollars that have to be free before it goes on. */
+    needsUsd: z.number().optional(),
+  },
   WAITING_ENDED: { reason: WaitReason, by: z.string() },
   PAUSED: { reason: z.string().optional() },
   RESUMED: { reason: z.string().optional() },

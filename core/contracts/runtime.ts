@@ -1,3 +1,4 @@
+import type { ModelAccess } from './model.ts'
 import type { ChildState, ModeId, RoleId } from './names.ts'
 
 /** Milliseconds; each limit stands alone, and a running tool is not silence. */
@@ -35,6 +36,8 @@ export interface TurnRequest {
   env: Readonly<Record<string, string>>
   limits: TurnLimits
   signal: AbortSignal
+  /** The metered way to models, for a runtime that `callsModels`; `env` names it, too. */
+  models?: ModelAccess
 }
 
 export type RuntimeEvent =
@@ -84,6 +87,8 @@ export interface TurnResult {
 export interface Runtime {
   readonly id: string
   readonly title: string
+  /** Whether its turns call models, and so get a key and an address from the gateway. */
+  readonly callsModels?: boolean
   /** Tells whether it can work here, before anything is spent. */
   probe(): Promise<{ ready: boolean; why: string }>
   /** Tells whether it can take this issue; `why` says what the issue needs when not. */
