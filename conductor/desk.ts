@@ -20,7 +20,7 @@ import {
 import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
 import type { AskedItem } from './papers.ts'
 import type { Ports } from './ports.ts'
-import { commitRecord } from './record.ts'
+import { commitRecord, type RecordedTicket } from './record.ts'
 import { foldTicket, stepTicket, type TicketState } from './state.ts'
 
 /** Acts of the conductor itself: nobody at the keyboard. */
@@ -30,22 +30,9 @@ export const CONDUCTOR: Actor = { kind: 'agent', role: 'conductor' }
  * A ticket that one process works on: its worktree, its open segment and the state that is the fold of both.
  * The only way to change the state is to `record` an event, which is on disk before the call returns.
  */
-export interface Desk {
-  readonly ticket: string
+export interface Desk extends RecordedTicket {
   readonly ports: Ports
   readonly worktree: Worktree
-  /** git in the worktree. */
-  readonly git: Git
-  /** Absolute path of the ticket's folder. */
-  readonly folder: string
-  readonly entries: readonly PlacedEntry[]
-  /** Items of the stretch's phases, for the checklist. */
-  readonly asked: readonly AskedItem[]
-  readonly state: TicketState
-  /** Hash of the segment's last line, as the trailers carry it. */
-  readonly head: string
-  /** The name of the open segment. */
-  readonly segment: string
   /** Whether the segment has been ended. */
   readonly closed: boolean
   record<T extends EventType>(type: T, data: Omit<EventInput<T>, 'actor'> & { actor?: Actor }): Promise<PlacedEntry>

@@ -5,7 +5,7 @@ import type { FoundTicket } from './sources.ts'
 export interface FlowReport {
   since: string | undefined
   tickets: { opened: number; delivered: number; blocked: number; aborted: number; open: number }
-  /** Delivered tickets a week, over the time from the first entry to the last. */
+  /** Delivered tickets a week, over the time from the first entry to the last; only when that is a day or more. */
   throughputPerWeek: number | undefined
   /** Opened to delivered. */
   leadMs: Spread | undefined
@@ -57,7 +57,8 @@ export function flowReport(tickets: readonly FoundTicket[], { since }: { since?:
       aborted: count('aborted'),
       open: looked.length - delivered.length - count('blocked') - count('aborted'),
     },
-    throughputPerWeek: weeks > 0 ? delivered.length / weeks : undefined,
+    // A rate by the week from an hour's log would be a number about nothing.
+    throughputPerWeek: weeks >= 1 / 7 ? delivered.length / weeks : undefined,
     leadMs: spread(leads),
     workMs: spread(works),
     waitMs: spread(leads.map((lead, index) => Math.max(0, lead - (works[index] ?? 0)))),

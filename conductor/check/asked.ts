@@ -34,7 +34,7 @@ export function askedOfHead(definitions: Definitions, ticket: string | undefined
     required.set(spec.id, { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: spec.kind.type === 'human' })
   }
   const opened = state?.ledger.opened
-  if (opened === undefined) return { specs: [...specs.values()], required: [...required.values()], findings }
+  if (opened === undefined) return asList(specs, required, findings)
   try {
     const stretch = stretchGates(definitions, opened.pipeline, opened.stretch)
     for (const spec of stretch.specs) {
@@ -50,7 +50,15 @@ export function askedOfHead(definitions: Definitions, ticket: string | undefined
     const message = `what ${ticket} is asked cannot be told by the base: ${error.message}`
     findings.push({ rule: 'pipeline-unknown', severity: 'error', message })
   }
-  return { specs: [...specs.values()], required: [...required.values()], findings }
+  return asList(specs, required, findings)
+}
+
+function asList(
+  specs: ReadonlyMap<string, GateSpec>,
+  required: ReadonlyMap<string, RequiredGate>,
+  findings: Finding[],
+): AskedOfHead {
+  return { specs: [...specs.values()], required: [...specs.keys()].flatMap((id) => required.get(id) ?? []), findings }
 }
 
 /** People's answers to a phase stand in its ticket's log; the fold refuses a step that went on without them. */
