@@ -1,0 +1,154 @@
+/** What can go wrong in a run: a code, its cause in a sentence, and fixes in the order in which to try them. */
+import type { TrainConfig } from '../run/config.ts'
+
+/** A change of the configuration file. */
+export interface Fix {
+  /** What it does, as an order: "halve the learning rate". */
+  does: string
+  /** Values by dotted key of `train.yaml`; empty where the fix is not in the file. */
+  patch: Readonly<Record<string, unknown>>
+}
+
+export interface CatalogueEntry {
+  code: string
+  title: string
+  cause: string
+  fixes(config: TrainConfig): Fix[]
+}
+
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  {
+    code: 'T101',
+    title: 'diverged',
+    cause: 'The steps are larger than what the losses can be trusted for.',
+    fixes: (config) => [
+      halfRate(config),
+      ...(config.algorithm === 'ppo' && config.settings.targetKl === null
+        ? [{ does: 'stop updates that move the policy too far', patch: { 'settings.targetKl': 0.02 } }]
+        : []),
+      ...(config.algorithm === 'ppo' && !config.settings.normaliseRewards
+        ? [{ does: 'bring rewards to unit spread', patch: { 'settings.normaliseRewards': true } }]
+        : []),
+      { does: 'shorten the longest gradient', patch: { 'settings.maxGradientNorm': config.settings.maxGradientNorm / 2 } },
+    ],
+  },
+  {
+    code: 'T102',
+    title: 'exploration collapsed',
+    cause: 'The policy became certain before it was good, so nothing new is tried any more.',
+    fixes: (config) => [
+      ...(config.algorithm === 'dqn'
+        ? [
+            {
+              does: 'explore for longer',
+              patch: { 'settings.exploration': { kind: 'linear', from: 1, to: 0.1, over: 0.5 } },
+            },
+          ]
+        : [{ does: 'reward entropy', patch: { 'settings.entropyBonus': config.settings.entropyBonus === 0 ? 0.01 : 2 * config.settings.entropyBonus } }]),
+      halfRate(config),
+    ],
+  },
+  {
+    code: 'T103',
+    title: 'no learning signal',
+    cause: 'Every episode returned the same, so no action looks better than another.',
+    fixes: (config) => [
+      ...(config.algorithm === 'dqn'
+        ? [{ does: 'gather more before learning begins', patch: { 'settings.learningStarts': 10 * Math.max(1, config.settings.learningStarts) } }]
+        : [{ does: 'reward entropy, so that something else happens at all', patch: { 'settings.entropyBonus': 0.02 } }]),
+      { does: 'step more environments side by side', patch: morePlaces(config) },
+      { does: 'give credit for partial success in the environment, or leave out cases that are solved or hopeless', patch: {} },
+    ],
+  },
+  {
+    code: 'T104',
+    title: 'reward missing',
+    cause: 'The environment answered a step without a finite reward; it is never counted as 0.',
+    fixes: () => [{ does: 'mend the environment or its grader, so that every step has a finite reward', patch: {} }],
+  },
+  {
+    code: 'T105',
+    title: 'reward hacking suspected',
+    cause: 'The training return rises while held-out episodes do not follow.',
+    fixes: (config) => [
+      { does: 'stop earlier', patch: { 'settings.totalSteps': Math.max(1, Math.floor(config.settings.totalSteps / 2)) } },
+      { does: 'look at the episodes and mend the reward', patch: {} },
+    ],
+  },
+  {
+    code: 'T201',
+    title: 'out of memory',
+    cause: 'Batches or layers do not fit into the memory of the backend or of the machine.',
+    fixes: (config) => [
+      ...(config.algorithm === 'reinforce' ? [] : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
+      ...(config.algorithm === 'dqn' ? [{ does: 'halve the replay buffer', patch: { 'settings.bufferSize': half(config.settings.bufferSize) } }] : []),
+      { does: 'halve the layers', patch: { 'settings.hidden': config.settings.hidden.map(half) } },
+    ],
+  },
+  {
+    code: 'T203',
+    title: 'stalled',
+    cause: 'The environment did not answer in time, or its program ended.',
+    fixes: (config) =>
+      typeof config.environment === 'string'
+        ? []
+        : [
+            {
+              does: 'allow answers twice the time',
+              patch: { 'environment.process.timeoutMs': 2 * config.environment.process.timeoutMs },
+            },
+            { does: 'run the program by hand and look at its standard error', patch: {} },
+          ],
+  },
+  {
+    code: 'T301',
+    title: 'data of another type',
+    cause: 'A data file has a row or a column that cannot be read.',
+    fixes: () => [{ does: 'mend the named row', patch: {} }],
+  },
+  {
+    code: 'T406',
+    title: 'over budget',
+    cause: 'The run has used the time or the money its configuration allows.',
+    fixes: (config) => [
+      ...(config.limits.minutes === null ? [] : [{ does: 'allow twice the time', patch: { 'limits.minutes': 2 * config.limits.minutes } }]),
+      ...(config.limits.usd === null ? [] : [{ does: 'allow twice the money', patch: { 'limits.usd': 2 * config.limits.usd } }]),
+      { does: 'train half as long', patch: { 'settings.totalSteps': Math.max(1, Math.floor(config.settings.totalSteps / 2)) } },
+    ],
+  },
+  {
+    code: 'T502',
+    title: 'flaky case',
+    cause: 'The same policy and the same seed gave another outcome.',
+    fixes: () => [{ does: 'make the environment answer the same to the same seed, or leave the case out', patch: {} }],
+  },
+  {
+    code: 'T701',
+    title: 'not reproducible',
+    cause: 'The same inputs gave other bytes: something outside the hash moves the run.',
+    fixes: () => [{ does: 'name every file the run reads under `data`, and seed every random draw of the environment', patch: {} }],
+  },
+]
+
+/** Returns an entry. */
+export function entryOf(code: string): CatalogueEntry | undefined {
+  return CATALOGUE.find((entry) => entry.code === code)
+}
+
+function halfRate({ settings: { learningRate } }: TrainConfig): Fix {
+  const halved =
+    typeof learningRate === 'number'
+      ? learningRate / 2
+      : learningRate.kind === 'warmup'
+        ? { ...learningRate, peak: learningRate.peak / 2 }
+        : { ...learningRate, from: learningRate.from / 2, to: learningRate.to / 2 }
+  return { does: 'halve the learning rate', patch: { 'settings.learningRate': halved } }
+}
+
+function morePlaces({ settings: { environments } }: TrainConfig): Fix['patch'] {
+  return { 'settings.environments': 2 * environments }
+}
+
+function half(value: number): number {
+  return Math.max(1, Math.floor(value / 2))
+}

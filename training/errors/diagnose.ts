@@ -1,0 +1,57 @@
+import { ValuetrainError } from '../../core/errors.ts'
+import type { TrainConfig } from '../run/config.ts'
+import { entryOf, type Fix } from './catalogue.ts'
+
+/** What went wrong with a run, for people and for `--fix`. */
+export interface Diagnosis {
+  code: string
+  title: string
+  cause: string
+  /** What it was seen by: the error's own sentence, and what had been noticed before it. */
+  evidence: string[]
+  /** Best first. */
+  fixes: Fix[]
+}
+
+/** Codes of errors that learners, environments and the disk throw, and what they mean in the catalogue. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  VT_TRAIN_DIVERGED: 'T101',
+  VT_ENV_OBSERVATION: 'T101',
+  VT_ENV_REWARD: 'T104',
+  VT_BACKEND_MEMORY: 'T201',
+  ERR_MEMORY_ALLOCATION_FAILED: 'T201',
+  VT_ENV_TIMEOUT: 'T203',
+  VT_ENV_PROCESS: 'T203',
+  VT_DATA_MISSING: 'T301',
+  VT_RUN_BUDGET: 'T406',
+  VT_RUN_NOT_REPRODUCED: 'T701',
+}
+
+/**
+ * Returns what an error of a run means, or undefined for one that the catalogue does not know.
+ *
+ * @param anomalies events of the run that noted something odd
+ */
+export function diagnose(
+  error: unknown,
+  config: TrainConfig,
+  anomalies: readonly Readonly<Record<string, unknown>>[],
+): Diagnosis | undefined {
+  const code = codeOf(error)
+  const entry = code === undefined ? undefined : entryOf(code)
+  if (entry === undefined) return undefined
+  const noticed = anomalies.map(({ evidence, seed, steps }) => `seed ${seed}, step ${steps}: ${evidence}`)
+  return {
+    code: entry.code,
+    title: entry.title,
+    cause: entry.cause,
+    evidence: [(error as Error).message, ...noticed],
+    fixes: entry.fixes(config),
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof ValuetrainError) return MEANINGS[error.code]
+  if (error instanceof RangeError && /allocation/i.test(error.message)) return 'T201'
+  return MEANINGS[(error as { code?: string } | undefined)?.code ?? '']
+}

@@ -1,0 +1,19 @@
+export { policyInUse } from './champion.ts'
+export { MODEL_FILE, type PolicyFiles, parsePolicy, renderPolicy, WEIGHTS_FILE } from './model-file.ts'
+export {
+  ALIASES,
+  Alias,
+  type AliasState,
+  currentRecords,
+  foldAlias,
+  POLICIES_FOLDER,
+  type Promotion,
+  parsePromotion,
+  policyNames,
+  promote,
+  promotionFile,
+  readPromotions,
+  renderPromotion,
+  rollback,
+  unknownPolicy,
+} from './promotions.ts'

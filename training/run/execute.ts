@@ -1,0 +1,179 @@
+/**
+ * A run from its plan to its folder. Whatever kills it, the next call with the same order goes on from the last
+ * checkpoint and ends with the same bytes.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sha256 } from '../../core/canonical.ts'
+import { ValuetrainError } from '../../core/errors.ts'
+import { writeAtomically } from '../../core/files.ts'
+import { withLock } from '../../core/lock.ts'
+import { diagnose } from '../errors/diagnose.ts'
+import { meanScore } from '../evaluate.ts'
+import { MODEL_FILE, renderPolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
+import { writeRunFolder } from './folder.ts'
+import { seedsOf } from './identity.ts'
+import { type Journal, jsonl, type MetricRow, openJournal, workFolder } from './journal.ts'
+import { measureRun } from './measuring.ts'
+import { type Meter, openMeter } from './meter.ts'
+import { type PreparedRun, prepareRun, type RunOrder, RunStopped } from './order.ts'
+import { renderReport } from './report.ts'
+import { type RunState, wayBack } from './state.ts'
+import { keptRows } from './thin.ts'
+import { type TrainedPolicy, trainSeed } from './training.ts'
+import { judgeRun, type Measured, type RunVerdict, rulesOf } from './verdict.ts'
+
+export type RunOutcome =
+  | {
+      state: 'done'
+      run: string
+      /** Repository path of the run's folder. */
+      folder: string
+      verdict: RunVerdict
+      /** Of the policy, by which promotions name it. */
+      version: string
+      /** False when the folder was there with the same content. */
+      written: boolean
+      usd: number
+      ms: number
+    }
+  | { state: 'paused'; run: string; steps: number }
+
+/**
+ * Trains, measures, judges and writes the run's folder into the working tree. Nothing is committed.
+ *
+ * @throws VT_RUN_BUSY when another process works on the same run; VT_RUN_BUDGET; VT_TRAIN_DIVERGED and whatever else a
+ *   learner, an environment or the disk throws, after the diagnosis was written down for `--fix`
+ */
+export async function executeRun(order: RunOrder): Promise<RunOutcome> {
+  const given = { champion: order.champion?.version ?? null, arithmetic: order.backends.arithmetic }
+  const prepared = await prepareRun(order.config, order, given)
+  const folder = workFolder(order.stateDir, prepared.id)
+  const lock = join(folder, 'lock')
+  return withLock(lock, () => work(order, prepared, folder), { waitMs: 0, clock: order.clock }).catch((cause) => {
+    if (!(cause instanceof ValuetrainError) || cause.code !== 'VT_LOCK_HELD') throw cause
+    throw new ValuetrainError('VT_RUN_BUSY', `run ${prepared.id} is at work in process ${String(cause.details.pid)} already`, {
+      kind: 'environment',
+      hint: 'wait for it; the same configuration is the same run',
+      details: { run: prepared.id, pid: cause.details.pid },
+      cause,
+    })
+  })
+}
+
+async function work(order: RunOrder, prepared: PreparedRun, folder: string): Promise<RunOutcome> {
+  const { config, clock, provenance, backends } = order
+  const journal = await openJournal(folder, clock)
+  const facts = { run: prepared.id, ...provenance, backend: backends.name, why: backends.reason }
+  await writeAtomically(join(folder, 'order.json'), `${JSON.stringify({ config, source: provenance.source })}\n`)
+  if (journal.state === undefined) await journal.enter('planned', facts)
+  for (const state of wayBack(journal.state as RunState)) await journal.enter(state, state === 'provisioning' ? facts : {})
+  const meter = openMeter(order, prepared.id, journal)
+  if (journal.state === 'done') return finish(order, prepared, journal, meter)
+  try {
+    await journal.enter('running')
+    const trained: TrainedPolicy[] = []
+    for (const seed of seedsOf(config)) trained.push(await trainSeed(order, prepared, journal, meter, seed))
+    await journal.enter('evaluating')
+    const measured = await measureRun(order, prepared, trained, meter)
+    await keepResult(folder, trained, measured)
+    await journal.enter('gating')
+    return await finish(order, prepared, journal, meter)
+  } catch (cause) {
+    if (cause instanceof RunStopped) {
+      await journal.enter('paused', { steps: cause.steps })
+      return { state: 'paused', run: prepared.id, steps: cause.steps }
+    }
+    throw await noteFailure(order, prepared, journal, cause)
+  }
+}
+
+/** What the folder is made from, kept so that a run that is done can be written into another working tree as well. */
+interface Result {
+  policy: { seed: number; weights: string; model: string }
+  measured: Measured
+  rows: MetricRow[]
+}
+
+async function keepResult(folder: string, trained: readonly TrainedPolicy[], measured: Measured): Promise<void> {
+  // The first learner's policy, whatever the scores are: choosing the best of several seeds would flatter it.
+  const { seed, model: policy } = trained[0] as TrainedPolicy
+  const { weights, model } = renderPolicy(policy)
+  const result: Result = {
+    policy: { seed, weights: Buffer.from(weights).toString('base64'), model },
+    measured,
+    rows: trained.flatMap(({ rows }) => rows),
+  }
+  await writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result)}\n`)
+}
+
+async function finish(order: RunOrder, { id, hash, inputs, problem }: PreparedRun, journal: Journal, meter: Meter): Promise<RunOutcome> {
+  const { config, champion } = order
+  const { spec } = problem
+  const { policy, measured, rows } = JSON.parse(await readFile(join(journal.folder, 'result.json'), 'utf8')) as Result
+  const rules = rulesOf(config, spec, champion !== undefined)
+  const verdict = judgeRun(id, measured, rules)
+  if (journal.state === 'gating') await journal.enter('committing', { verdict: verdict.verdict })
+  if (journal.state === 'committing') await journal.enter('done', { verdict: verdict.verdict, ms: Math.round(meter.ms()), usd: meter.usd() })
+  const kept = keptRows(rows)
+  const seeds = seedsOf(config).map((seed) => ({
+    seed,
+    mean: meanScore(measured.candidate.filter((row) => row.seed === seed)),
+  }))
+  const version = sha256(policy.model)
+  const facts = { run: id, config, spec, verdict, rows: kept, seeds, policySeed: policy.seed, policyVersion: version }
+  const suite = { environment: spec.id, ...config.evaluation }
+  const files = new Map<string, string | Uint8Array>([
+    ['metrics.jsonl', jsonl(kept)],
+    ['eval.json', pretty({ schema: 1, run: id, suite, means: verdict.means, seeds, ...measured })],
+    ['verdict.json', pretty({ ...verdict, configured: rules })],
+    ['REPORT.md', renderReport({ ...facts, champion: champion?.run ?? null })],
+    [WEIGHTS_FILE, Buffer.from(policy.weights, 'base64')],
+    [MODEL_FILE, policy.model],
+  ])
+  const { folder, written } = await writeRunFolder(
+    order.root,
+    {
+      run: id,
+      hash,
+      policy: config.name,
+      version,
+      policySeed: policy.seed,
+      inputs: inputs as never,
+      metrics: { measured: rows.length, kept: kept.length },
+    },
+    files,
+    new Map([['events.jsonl', jsonl(journal.events)]]),
+  )
+  return { state: 'done', run: id, folder, verdict, version, written, usd: meter.usd(), ms: meter.ms() }
+}
+
+/** Writes down what went wrong and how to mend it, where `train --fix` finds it; returns the error for people. */
+async function noteFailure(order: RunOrder, { id }: PreparedRun, journal: Journal, cause: unknown): Promise<unknown> {
+  const rows = journal.events.filter(({ type }) => type === 'anomaly')
+  const diagnosis = diagnose(cause, order.config, rows)
+  const state = (cause as { code?: string }).code === 'VT_RUN_BUDGET' ? 'budget-exceeded' : 'failed'
+  const facts = { code: diagnosis?.code ?? (cause as { code?: string }).code ?? 'unknown' }
+  // A disk that is full can hold no note either; the failure itself is what has to be told.
+  await journal.enter(state, facts).catch(() => {})
+  if (diagnosis === undefined) return cause
+  await writeAtomically(diagnosisFile(order.stateDir, order.config.name), pretty({ run: id, source: order.provenance.source, ...diagnosis })).catch(
+    () => {},
+  )
+  const error = cause as ValuetrainError
+  return new ValuetrainError(error.code as `VT_${string}`, `${diagnosis.code} ${diagnosis.title}: ${error.message}`, {
+    kind: error.kind,
+    hint: diagnosis.fixes[0] ? `${diagnosis.fixes[0].does}: \`valuetrain train ${order.provenance.source} --fix\`` : (error.hint ?? diagnosis.cause),
+    details: { ...error.details, run: id, diagnosis: diagnosis.code },
+    cause,
+  })
+}
+
+/** Returns where the last failure of a policy's training is written down. */
+export function diagnosisFile(stateDir: string, name: string): string {
+  return join(stateDir, 'training', `diagnosis-${name}.json`)
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 1)}\n`
+}

@@ -1,0 +1,118 @@
+/**
+ * A run's desk in the git directory while it is at work: what happened, what was measured, where to go on. It is not
+ * truth; the run folder in the working tree is made from it when the run is done.
+ */
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, timestamp } from '../../core/clock.ts'
+import { appendDurably, writeAtomically } from '../../core/files.ts'
+import { loadCheckpoint, saveCheckpoint } from '../checkpoint.ts'
+import type { Metrics, TrainingState } from '../types.ts'
+import { RUN_STATES, requireFollows, type RunState } from './state.ts'
+
+/** One line of `events.jsonl`. */
+export interface RunEvent {
+  type: 'state' | 'anomaly' | 'note'
+  /** ISO 8601, UTC. */
+  at: string
+  state?: RunState
+  [fact: string]: unknown
+}
+
+/** One line of `metrics.jsonl`: what one update of one learner measured. */
+export interface MetricRow {
+  seed: number
+  /** Environment steps done. */
+  steps: number
+  metrics: Metrics
+}
+
+export interface Journal {
+  readonly folder: string
+  readonly state: RunState | undefined
+  readonly events: readonly RunEvent[]
+  /** Writes a state down before it takes effect. @throws VT_RUN_STATE when it cannot follow */
+  enter(state: RunState, facts?: Record<string, unknown>): Promise<void>
+  note(type: 'anomaly' | 'note', facts: Record<string, unknown>): Promise<void>
+  /** Keeps a learner's state, and what it measured since the checkpoint before. */
+  save(seed: number, state: TrainingState, rows: readonly MetricRow[]): Promise<void>
+  /** Returns a learner's last checkpoint, and what it had measured then. */
+  load(seed: number): Promise<{ state: TrainingState; rows: MetricRow[] } | undefined>
+}
+
+/** Returns where the runs of a clone are at work. */
+export function workFolder(stateDir: string, run: string): string {
+  return join(stateDir, 'training', run)
+}
+
+/** Opens a run's journal, as it was left. */
+export async function openJournal(folder: string, clock: Clock): Promise<Journal> {
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, 'events.jsonl')
+  const before = await textOf(file)
+  const events = lines<RunEvent>(before)
+  if (before !== '' && !before.endsWith('\n')) await writeAtomically(file, jsonl(events))
+  const append = async (event: RunEvent) => {
+    await appendDurably(file, jsonl([event]))
+    events.push(event)
+  }
+  let state = events.findLast((event) => event.state !== undefined && RUN_STATES.includes(event.state))?.state
+  const checkpoint = (seed: number) => join(folder, `seed-${seed}.safetensors`)
+  const metrics = (seed: number) => join(folder, `seed-${seed}.jsonl`)
+  return {
+    folder,
+    events,
+    get state() {
+      return state
+    },
+    async enter(next, facts = {}) {
+      if (state !== undefined) requireFollows(state, next)
+      await append({ type: 'state', at: timestamp(clock), state: next, ...facts })
+      state = next
+    },
+    note: (type, facts) => append({ type, at: timestamp(clock), ...facts }),
+    async save(seed, saved, rows) {
+      // Rows first: those after the checkpoint are cut off again when it is loaded, missing ones could not be had back.
+      await appendDurably(metrics(seed), jsonl(rows))
+      await saveCheckpoint(checkpoint(seed), saved)
+    },
+    async load(seed) {
+      const saved = await loadCheckpoint(checkpoint(seed)).catch((cause) => {
+        if ((cause as { code?: string }).code === 'VT_CHECKPOINT_MISSING') return undefined
+        throw cause
+      })
+      if (saved === undefined) {
+        await writeAtomically(metrics(seed), '')
+        return undefined
+      }
+      const rows = lines<MetricRow>(await textOf(metrics(seed))).filter(({ steps }) => steps <= saved.steps)
+      // Two kills between rows and checkpoint leave the same updates twice; the later ones are the same numbers.
+      const kept = [...new Map(rows.map((row) => [row.steps, row])).values()]
+      await writeAtomically(metrics(seed), jsonl(kept))
+      return { state: saved, rows: kept }
+    },
+  }
+}
+
+/** Returns values as lines of JSON. */
+export function jsonl(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('')
+}
+
+async function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return ''
+    throw cause
+  })
+}
+
+/** A process that dies while it appends leaves a torn last line; what it said did not happen yet. */
+function lines<T>(text: string): T[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      return line === '' ? [] : [JSON.parse(line) as T]
+    } catch {
+      return []
+    }
+  })
+}

@@ -1,0 +1,75 @@
+import { openWatch } from '../errors/watch.ts'
+import { evaluate, meanScore } from '../evaluate.ts'
+import type { PolicyModel } from '../types.ts'
+import type { Journal, MetricRow } from './journal.ts'
+import { openLearner } from './learner.ts'
+import type { Meter } from './meter.ts'
+import { type PreparedRun, type RunOrder, RunStopped } from './order.ts'
+
+/** A learner that is done. */
+export interface TrainedPolicy {
+  seed: number
+  model: PolicyModel
+  /** As it was before the first step. */
+  untrained: PolicyModel
+  rows: MetricRow[]
+}
+
+/** Held-out episodes watched during training. */
+const WATCHED_EPISODES = 20
+
+/**
+ * Trains one learner to its end, from its last checkpoint where it has one.
+ *
+ * @throws RunStopped after a checkpoint when the signal has aborted; VT_RUN_BUDGET likewise; whatever the learner throws
+ */
+export async function trainSeed(
+  { config, signal, backends }: RunOrder,
+  { problem, id }: PreparedRun,
+  journal: Journal,
+  meter: Meter,
+  seed: number,
+): Promise<TrainedPolicy> {
+  const { evaluation, settings, checkpointSteps } = config
+  const environment = await problem.vector(settings.environments)
+  try {
+    const learner = openLearner(config, environment, await backends.open(), seed)
+    const untrained = learner.model()
+    const saved = await journal.load(seed)
+    const rows = saved?.rows ?? []
+    if (saved !== undefined) await learner.restore(saved.state)
+    const watch = openWatch(config, problem.spec)
+    for (const row of rows) watch(row)
+    const every = checkpointSteps ?? Math.max(1, Math.ceil(settings.totalSteps / 10))
+    let unsaved: MetricRow[] = []
+    let [savedAt, watchedAt] = [learner.steps, learner.steps]
+    await meter.tick('running', seed, learner.steps)
+    while (!learner.done) {
+      const metrics = await learner.step()
+      if (evaluation.everySteps !== null && (learner.done || learner.steps - watchedAt >= evaluation.everySteps)) {
+        watchedAt = learner.steps
+        // Episodes of their own: what is watched during training is not what the verdict rests on.
+        const episodes = Math.min(WATCHED_EPISODES, evaluation.episodes)
+        const held = { open: problem.open, episodes, seed: evaluation.seed + 1_000_003 }
+        metrics.heldout_return_mean = meanScore(await evaluate(learner.model(), held, { greedy: evaluation.greedy }))
+      }
+      const row = { seed, steps: learner.steps, metrics }
+      rows.push(row)
+      unsaved.push(row)
+      for (const anomaly of watch(row)) await journal.note('anomaly', { run: id, seed, steps: row.steps, ...anomaly })
+      await meter.tick('running', seed, learner.steps, metrics.return_mean)
+      const over = meter.overBudget()
+      if (signal.aborted || over !== undefined || learner.done || learner.steps - savedAt >= every) {
+        await journal.save(seed, learner.state(), unsaved)
+        savedAt = learner.steps
+        unsaved = []
+      }
+      if (learner.done) break
+      if (over !== undefined) throw over
+      if (signal.aborted) throw new RunStopped(learner.steps)
+    }
+    return { seed, model: learner.model(), untrained, rows }
+  } finally {
+    await environment.close()
+  }
+}
