@@ -17,7 +17,7 @@ import { largest, policyOf } from '../nn/policy.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
 import type { Activation, Learner, Metrics, PolicyModel, TrainingState, VectorEnvironment } from '../types.ts'
-import { configDigest, discreteActions, requireOwn, requireWhole } from './learner.ts'
+import { configDigest, discreteActions, requireOwn, requireWhole, restoreRandom } from './learner.ts'
 
 export interface DqnConfig {
   /** Environment steps of the whole run; the last round may go past it. */
@@ -221,8 +221,8 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
       put(state.tensors, 'target', targetParameters.values)
       optimiser.restore('adam', state.tensors)
       replay.restore(state.tensors)
-      exploring.restore(state.tensors['random.exploring'] as Uint32Array)
-      drawing.restore(state.tensors['random.drawing'] as Uint32Array)
+      restoreRandom(state.tensors, 'random.exploring', exploring)
+      restoreRandom(state.tensors, 'random.drawing', drawing)
       const json = state.json as { environment: Json; sinceCopy: number }
       seen = next
       steps = state.steps

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../core/canonical.ts'
 import { ValuetrainError } from '../../core/errors.ts'
-import type { DiscreteSpace, EnvironmentSpec, TrainingState } from '../types.ts'
+import { put } from '../nn/optimiser.ts'
+import type { DiscreteSpace, EnvironmentSpec, Random, Tensors, TrainingState } from '../types.ts'
 
 /** Returns the digest that ties a state to what it was made with. */
 export function configDigest(algorithm: string, config: object, environment: string, seed: number): string {
@@ -41,4 +42,11 @@ export function requireWhole(name: string, value: number, least = 1): void {
     hint: `Give a whole number from ${least}.`,
     details: { key: name },
   })
+}
+
+/** Puts a stream where it was saved. @throws VT_CHECKPOINT_FOREIGN or VT_RANDOM_STATE when it is not there whole */
+export function restoreRandom(tensors: Tensors, name: string, random: Random): void {
+  const words = random.state()
+  put(tensors, name, words)
+  random.restore(words)
 }

@@ -19,7 +19,7 @@ import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
 import type { Activation, Learner, Metrics, Normaliser, PolicyModel, TrainingState, VectorEnvironment } from '../types.ts'
 import { advantages } from './advantage.ts'
-import { configDigest, discreteActions, requireOwn, requireWhole } from './learner.ts'
+import { configDigest, discreteActions, requireOwn, requireWhole, restoreRandom } from './learner.ts'
 
 export interface PpoConfig {
   /** Environment steps of the whole run; the last rollout may go past it. */
@@ -336,8 +336,8 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
       optimiser.restore('adam', state.tensors)
       moments.restore('observations', state.tensors)
       returnMoments.restore('returns', state.tensors)
-      acting.restore(state.tensors['random.acting'] as Uint32Array)
-      shuffling.restore(state.tensors['random.shuffling'] as Uint32Array)
+      restoreRandom(state.tensors, 'random.acting', acting)
+      restoreRandom(state.tensors, 'random.shuffling', shuffling)
       seen = next
       steps = state.steps
       const { environment: saved } = state.json as { environment: null | object }

@@ -15,7 +15,7 @@ import { policyOf } from '../nn/policy.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
 import type { Activation, Learner, Metrics, PolicyModel, TrainingState, VectorEnvironment } from '../types.ts'
-import { configDigest, discreteActions, requireOwn, requireWhole } from './learner.ts'
+import { configDigest, discreteActions, requireOwn, requireWhole, restoreRandom } from './learner.ts'
 
 export interface ReinforceConfig {
   /** Environment steps of the whole run; the last episodes may go past it. */
@@ -254,7 +254,7 @@ export function openReinforce(options: {
       put(state.tensors, 'running.actions', taken)
       put(state.tensors, 'running.rewards', rewards)
       optimiser.restore('adam', state.tensors)
-      acting.restore(state.tensors['random.acting'] as Uint32Array)
+      restoreRandom(state.tensors, 'random.acting', acting)
       let at = 0
       json.running.forEach((length, n) => {
         running[n] = Array.from({ length }, () => {
