@@ -1,116 +1,100 @@
+import type { CheckRequest } from '../conductor/check/judge.ts'
 import type { Definitions } from '../conductor/definitions.ts'
-import type { Finding, GateResult, GateSpec } from '../core/contracts/gate.ts'
+import type { TicketState } from '../conductor/state.ts'
+import type { PlacedEntry } from '../core/contracts/event.ts'
+import type { GateResult, GateSpec } from '../core/contracts/gate.ts'
 import { ticketOfBranch } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { openGit } from '../core/git.ts'
+import { type Git, openGit } from '../core/git.ts'
 import { readerAt } from '../core/reader.ts'
+import { isRefName } from '../core/refs.ts'
 import { openRepository, type Repository } from '../core/repository.ts'
 import { commitTree, resolveCommit } from '../core/tree.ts'
-import { judgeGates, openCheckout } from '../gates/index.ts'
 import { loadSession } from '../sessions/index.ts'
 import type { Context } from './context.ts'
 
-/** HEAD, what it is judged against, and by what. */
+/** A head, what it is judged against, and by what. */
 export interface Judging {
   repository: Repository
   definitions: Definitions
   /** Commits. */
   base: string
   head: string
-  /** Name of the checked-out branch; undefined when HEAD is detached. */
+  /** Name of the branch the head is on; undefined when nothing tells it. */
   branch: string | undefined
   ticket: string | undefined
-  /** What a reader has to know about the range, in one line. */
+  /** The ticket's session as the head has it. */
+  own: { entries: readonly PlacedEntry[]; state: TicketState } | undefined
+  /** What a reader has to know about the range, in one line each. */
   notes: string[]
   /** Gates that this range is asked at stage `pull-request`, in order. */
   specs: GateSpec[]
 }
 
-/** Gates that only make sense for a ticket's own branch. */
-const OF_TICKETS = new Set(['change', 'summary'])
-/** A gate whose options an item gives; without the item it has nothing to look for. */
-const OF_ITEMS = new Set(['link'])
+/** What a command line says about the range. */
+export interface Asking {
+  base?: string | undefined
+  head?: string | undefined
+  branch?: string | undefined
+}
 
 /**
- * Finds out what HEAD is to be judged against. Definitions come from the base. On the tip of the default branch, base
- * and HEAD are one commit; then its change since the first parent is judged.
+ * Finds out what a head is to be judged against. Definitions come from the base. On the tip of the default branch, base
+ * and head are one commit; then its change since the first parent is judged, by the definitions of that parent.
  *
  * @throws VT_NO_BRANCH, VT_UNBORN, VT_REVISION, VT_SHALLOW
  */
-export async function openJudging(context: Context, ref: string | undefined): Promise<Judging> {
-  const { committedConfig, loadDefinitions } = await import('../conductor/definitions.ts')
+export async function openJudging(context: Context, asking: Asking): Promise<Judging> {
+  const [{ committedConfig, loadDefinitions }, { askedOfHead }, { foldTicket }] = await Promise.all([
+    import('../conductor/definitions.ts'),
+    import('../conductor/check/asked.ts'),
+    import('../conductor/state.ts'),
+  ])
   const repository = await openRepository(context.cwd, context.env)
   // The folder's own HEAD counts: in a linked worktree it is not the main one's.
   const git = openGit(context.cwd, context.env)
-  const head = await resolveCommit(git, 'HEAD')
-  if (head === undefined) {
-    throw new ValuetrainError('VT_UNBORN', 'this repository has no commit yet', {
-      kind: 'environment',
-      hint: 'commit something first; commits are what is judged',
-    })
-  }
-  const symbolic = await git.run(['symbolic-ref', '--quiet', '--short', 'HEAD'], { okExit: [0, 1] })
-  const branch = symbolic.code === 0 ? symbolic.stdout.trim() : undefined
+  const head = await headOf(git, asking.head)
+  const branch = asking.branch ?? (await branchOfHead(git, asking.head, head))
   const named =
-    ref === undefined ? await defaultBranch(repository, await committedConfig(repository)) : await commitNamed(repository, ref)
+    asking.base === undefined
+      ? await defaultBranch(repository, await committedConfig(repository))
+      : await commitNamed(repository.git, asking.base, '--base')
   await requireHistory(repository, named, head)
-  const definitions = await loadDefinitions(repository, named)
-  const ticket = branch === undefined ? undefined : ticketOfBranch(branch)
-  const notes = definitions.found ? [] : ['the base has no .valuetrain/config.yaml; only the built-in gates judge']
+  const notes: string[] = []
   let base = named
   if (base === head) {
     const parent = await resolveCommit(repository.git, `${head}^1`)
     base = parent ?? (await emptyCommit(repository))
     notes.push(`HEAD is the base itself, so it is judged against ${parent ? 'its first parent' : 'the empty tree'}`)
   }
-  if ((await git.fields(['status', '--porcelain=v1', '-z', '--untracked-files=no'], { okExit: [0, 128] })).length > 0) {
-    notes.push('uncommitted changes are not judged')
-  }
-  const specs = [...definitions.gates.values()].filter((spec) => isAsked(spec, ticket))
-  return { repository, definitions, base, head, branch, ticket, notes, specs }
+  const definitions = await loadDefinitions(repository, base)
+  if (!definitions.found) notes.push('the base has no .valuetrain/config.yaml; only the built-in gates judge')
+  if (asking.head === undefined && (await hasChanges(git))) notes.push('uncommitted changes are not judged')
+  const ticket = branch === undefined ? undefined : ticketOfBranch(branch)
+  const session = ticket === undefined ? undefined : await loadSession(readerAt(repository.git, head), ticket)
+  const own = session && ticket ? { entries: session.entries, state: foldTicket(ticket, session.entries) } : undefined
+  const { specs } = askedOfHead(definitions, ticket, own?.state)
+  return { repository, definitions, base, head, branch, ticket, own, notes, specs }
 }
 
-/** Judges gates on the range in a clean checkout, one after another. */
-export async function judge(
-  judging: Judging,
-  specs: readonly GateSpec[],
-  context: Context,
-  onResult: (result: GateResult) => void = () => {},
-): Promise<GateResult[]> {
+/** Returns what judging a range needs besides its gates. */
+export function requestOf(judging: Judging, context: Context, onResult?: (result: GateResult) => void): CheckRequest {
   const { repository, definitions, base, head, branch, ticket } = judging
+  const { clock, ids, signal } = context
   const env = allowedEnv(context.env, definitions.config.workspace.env)
-  let opened: ReturnType<typeof openCheckout> | undefined
-  const session = ticket === undefined ? undefined : await loadSession(readerAt(repository.git, head), ticket)
-  try {
-    return await judgeGates(
-      specs,
-      {
-        stage: 'pull-request',
-        repository,
-        base,
-        head,
-        ...(ticket === undefined ? {} : { ticket }),
-        ...(branch === undefined ? {} : { branch }),
-        checkout: async () => {
-          opened ??= openCheckout(repository, definitions.config, head, env)
-          return (await opened).fresh()
-        },
-        entries: session?.entries ?? [],
-        config: definitions.config,
-        method: definitions.method,
-        gates: definitions.gates,
-        judges: definitions.extensions.judges,
-        env,
-        results: [],
-        clock: context.clock,
-        ids: context.ids,
-        signal: context.signal,
-      },
-      onResult,
-    )
-  } finally {
-    // A checkout that could not be opened has nothing to close; its error is already in the result.
-    await opened?.then((checkout) => checkout.close()).catch(() => {})
+  return {
+    repository,
+    definitions,
+    base,
+    head,
+    branch,
+    ticket,
+    reuse: false,
+    env,
+    clock,
+    ids,
+    signal,
+    ...(onResult ? { onResult } : {}),
   }
 }
 
@@ -119,30 +103,46 @@ export function lets(results: readonly GateResult[]): boolean {
   return results.every(({ severity, verdict }) => severity === 'warn' || (verdict !== 'fail' && verdict !== 'inconclusive'))
 }
 
-/** Returns what results found, one object a finding; a gate that says no without findings tells its reasons. */
-export function findingsOf(
-  results: readonly GateResult[],
-): { rule: string; severity: Finding['severity']; commit: string | null; path: string | null; message: string }[] {
-  return results.flatMap((result) => {
-    const saysNo = result.verdict === 'fail' || result.verdict === 'inconclusive'
-    const told: Finding[] =
-      result.findings.length > 0 || !saysNo
-        ? result.findings
-        : [{ rule: result.gate, severity: result.severity === 'block' ? 'error' : 'warning', message: result.reasons.join('; ') }]
-    return told.map(({ rule, severity, commit, path, message }) => ({
-      rule,
-      severity,
-      commit: commit ?? null,
-      path: path ?? null,
-      message,
-    }))
+async function headOf(git: Git, ref: string | undefined): Promise<string> {
+  if (ref !== undefined) return commitNamed(git, ref, '--head')
+  const head = await resolveCommit(git, 'HEAD')
+  if (head !== undefined) return head
+  throw new ValuetrainError('VT_UNBORN', 'this repository has no commit yet', {
+    kind: 'environment',
+    hint: 'commit something first; commits are what is judged',
   })
 }
 
-function isAsked(spec: GateSpec, ticket: string | undefined): boolean {
-  if (!spec.stages.includes('pull-request') || OF_ITEMS.has(spec.id)) return false
-  if (spec.kind.type === 'external') return false
-  return ticket !== undefined || (spec.kind.type !== 'human' && !OF_TICKETS.has(spec.id))
+/**
+ * Returns the branch a head is on: the one that was named, here or on a remote, or the one that is checked out. On a
+ * detached head the only ticket branch that points at it; continuous integration checks out no branch.
+ */
+async function branchOfHead(git: Git, ref: string | undefined, head: string): Promise<string | undefined> {
+  const isRef = (name: string) => git.succeeds(['show-ref', '--verify', '--quiet', name])
+  if (ref !== undefined && ref !== 'HEAD' && isRefName(ref)) {
+    const name = ref.replace(/^refs\/heads\//, '')
+    if (await isRef(`refs/heads/${name}`)) return name
+    const remote = ref.replace(/^refs\/remotes\//, '')
+    if (await isRef(`refs/remotes/${remote}`)) return remote.slice(remote.indexOf('/') + 1)
+  }
+  if (ref === undefined || ref === 'HEAD') {
+    const symbolic = await git.run(['symbolic-ref', '--quiet', '--short', 'HEAD'], { okExit: [0, 1] })
+    if (symbolic.code === 0) return symbolic.stdout.trim()
+  }
+  const refs = await git.text([
+    'for-each-ref',
+    `--points-at=${head}`,
+    '--format=%(refname)',
+    'refs/heads/phase/',
+    'refs/remotes/*/phase/',
+  ])
+  const names = new Set(refs.split('\n').flatMap((line) => /\/(phase\/[^/]+)$/.exec(line)?.[1] ?? []))
+  return names.size === 1 ? [...names][0] : undefined
+}
+
+async function hasChanges(git: Git): Promise<boolean> {
+  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=no']
+  return (await git.fields(status, { okExit: [0, 128] })).length > 0
 }
 
 async function defaultBranch(
@@ -161,11 +161,10 @@ async function defaultBranch(
   })
 }
 
-async function commitNamed(repository: Repository, ref: string): Promise<string> {
-  const { requireRevision } = await import('../core/refs.ts')
-  const commit = await resolveCommit(repository.git, requireRevision(ref))
+async function commitNamed(git: Git, ref: string, flag: string): Promise<string> {
+  const commit = await resolveCommit(git, ref)
   if (commit !== undefined) return commit
-  throw new ValuetrainError('VT_REVISION', `--base ${ref.slice(0, 80)} names no commit of this repository`, {
+  throw new ValuetrainError('VT_REVISION', `${flag} ${ref.slice(0, 80)} names no commit of this repository`, {
     kind: 'user',
     hint: 'name a branch, tag or commit; fetch it first when it is on a remote',
   })

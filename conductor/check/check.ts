@@ -1,6 +1,8 @@
 import type { RequiredGate } from '../../core/contracts/event.ts'
 import type { Finding, GateResult, Standing } from '../../core/contracts/gate.ts'
 import { readEvidence } from '../../core/evidence-refs.ts'
+import type { Git } from '../../core/git.ts'
+import { requireRevision } from '../../core/refs.ts'
 import { commitTree, mergeTree, subjectTree } from '../../core/tree.ts'
 import { decide } from '../../gates/index.ts'
 import { type AskedOfHead, askedOfHead } from './asked.ts'
@@ -94,7 +96,7 @@ async function judgeBoth(
   const { git } = repository
   const onHead = await judgePlace(request, asked.specs, own, head, [])
   const places: [CheckedGate['results'][number]['on'], GateResult[], string][] = [['head', onHead, range.headTree]]
-  const merged = range.related ? await mergeTree(git, base, head) : { conflicts: [] }
+  const merged = await mergeOf(git, range)
   const findings: Finding[] = []
   let merge: CheckReport['merge'] = 'same'
   if ('conflicts' in merged) {
@@ -121,6 +123,13 @@ async function judgeBoth(
 
 /** A merge result is only looked at, so that the same range gives the same commit again and no clutter. */
 const FIXED = '2000-01-01T00:00:00Z'
+
+/** Without a common commit nothing can be merged, unless the base holds nothing at all. */
+async function mergeOf(git: Git, { base, head, related }: Range): Promise<{ tree: string } | { conflicts: string[] }> {
+  if (related) return mergeTree(git, base, head)
+  const isEmpty = (await git.text(['ls-tree', requireRevision(base)])) === ''
+  return isEmpty ? { tree: await git.text(['rev-parse', `${head}^{tree}`]) } : { conflicts: [] }
+}
 
 /** The one pure decision, asked of each place; what is worse counts. */
 function standingOf(

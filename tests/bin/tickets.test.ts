@@ -232,7 +232,13 @@ describe('check', () => {
     const good = await terminal.run('check', '--json')
     const head = await repository.git.text(['rev-parse', 'HEAD'])
     const base = await repository.git.text(['rev-parse', 'main'])
-    expect({ code: good.code, ...JSON.parse(good.stdout) }).toMatchObject({ code: 0, ok: true, base, head, findings: [] })
+    expect({ code: good.code, ...JSON.parse(good.stdout) }).toMatchObject({
+      code: 0,
+      ok: true,
+      base,
+      head,
+      findings: [{ rule: 'ungated-commit', severity: 'notice', commit: head, path: null }],
+    })
     expect(JSON.parse(good.stdout).gates).toContainEqual({ gate: 'test', verdict: 'pass' })
 
     await repository.commit({ 'value.txt': 'seven', '.valuetrain/config.yaml': 'commands: {}\n' })

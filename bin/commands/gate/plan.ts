@@ -10,7 +10,7 @@ export default defineCommand({
   flags: { base: flag.text('REF', 'What HEAD would be judged against; the default branch unless told.') },
   json: true,
   async run(context, { args, flags }) {
-    const { specs: all, definitions, base, head, ticket, notes } = await openJudging(context, flags.base)
+    const { specs: all, definitions, base, head, ticket, notes } = await openJudging(context, { base: flags.base })
     const specs = gateChoice(all, args.gate, definitions.gates)
     if (flags.json) {
       const gates = specs.map(({ id, title, why, severity, subject, kind, needs, timeoutMs }) => ({

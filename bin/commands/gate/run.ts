@@ -3,7 +3,7 @@ import { paintFor } from '../../display/paint.ts'
 import { clean, table } from '../../display/text.ts'
 import { resultRow } from '../../display/verdict.ts'
 import { gateChoice } from '../../gate-choice.ts'
-import { judge, lets, openJudging } from '../../judging.ts'
+import { lets, openJudging, requestOf } from '../../judging.ts'
 
 export default defineCommand({
   description:
@@ -13,9 +13,10 @@ export default defineCommand({
   flags: { base: flag.text('REF', 'What HEAD is judged against; the default branch unless told.') },
   json: true,
   async run(context, { args, flags }) {
-    const judging = await openJudging(context, flags.base)
+    const judging = await openJudging(context, { base: flags.base })
     const specs = gateChoice(judging.specs, args.gate, judging.definitions.gates)
-    const results = await judge(judging, specs, context)
+    const { judgePlace } = await import('../../../conductor/check/judge.ts')
+    const results = await judgePlace(requestOf(judging, context), specs, judging.own, judging.head, [])
     const ok = lets(results)
     if (flags.json) {
       context.stdout.write(`${JSON.stringify({ ok, base: judging.base, head: judging.head, results })}\n`)
