@@ -202,6 +202,30 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/config/set.ts'),
   },
   {
+    id: 'hooks install',
+    group: 'Upkeep',
+    summary: 'Install git hooks that judge commits in every worktree',
+    load: () => import('./commands/hooks/install.ts'),
+  },
+  {
+    id: 'hooks uninstall',
+    group: 'Upkeep',
+    summary: 'Take the hooks away and put back what was there',
+    load: () => import('./commands/hooks/uninstall.ts'),
+  },
+  {
+    id: 'hooks status',
+    group: 'Upkeep',
+    summary: 'Say how the hooks are installed and what they noticed',
+    load: () => import('./commands/hooks/status.ts'),
+  },
+  {
+    id: 'hooks test',
+    group: 'Upkeep',
+    summary: 'Make a probe commit in a throw-away worktree and see which hooks fire',
+    load: () => import('./commands/hooks/test.ts'),
+  },
+  {
     id: 'rescue list',
     group: 'Upkeep',
     summary: 'List work that was set aside before a worktree went',

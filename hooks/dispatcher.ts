@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises'
+
+/** The hooks that are installed, in the order git calls them. */
+export const HOOK_NAMES = [
+  'pre-commit',
+  'pre-merge-commit',
+  'prepare-commit-msg',
+  'commit-msg',
+  'post-commit',
+  'post-checkout',
+  'post-merge',
+  'post-rewrite',
+  'pre-push',
+] as const
+
+/**
+ * Extended regular expression, without single quotes, that finds in a patch what is worth starting Node for: a path of ours, a
+ * binary or a very large file, or an added line with something like a secret. Every format of an issuer holds either
+ * one of these words or ten of its characters beside a digit; what the program then says is exact.
+ */
+export const RELEVANT = [
+  '^diff --git "?a/\\.valuetrain/',
+  '^Binary files ',
+  '^@@ -[0-9,]+ \\+[0-9]+,[0-9]{5}',
+  `^\\+.*(${[
+    'PRIVATE KEY|PuTTY-User-Key',
+    'gh[pousr]_|github_pat_|glpat-|sk-|xox[abeoprs]|npm_|AIza|hf_|api_org_|A(KIA|SIA|BIA|CCA)[A-Z2-7]{16}|hooks\\.slack\\.com|AccountKey|AccessKey|sig=|[0-9]Q~',
+    '[0-9][A-Za-z0-9_+-]{10}|[A-Za-z0-9_+-]{10}[0-9]',
+    '([Pp]ass|PASS|[Pp]wd|PWD|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Kk]ey|KEY|[Cc]redential|CREDENTIAL|[Aa]uth|AUTH)[A-Za-z0-9_]*.? *[:=].*[0-9]',
+    '://[^/ @]*:[^/ @]+@|[Bb]earer |[Bb]asic ',
+  ].join('|')})`,
+].join('|')
+
+/** What the dispatcher is told when it is written. */
+export interface DispatcherPlaces {
+  /** Absolute path of the Node to start; `node` on PATH when it is gone. */
+  node: string
+  /** Absolute path of the hooks' program. */
+  program: string
+  /** Folder of hooks that were in effect before and are still called, first; absolute, or from the top of the worktree. */
+  chain: string
+  /** Whether messages have a style to keep. */
+  conventional: boolean
+}
+
+/** Returns the shell script that git calls, whatever the hook's name. */
+export async function renderDispatcher(places: DispatcherPlaces): Promise<string> {
+  const template = await readFile(new URL('./dispatch.sh', import.meta.url), 'utf8')
+  const values: Record<string, string> = {
+    NODE: quoted(places.node),
+    HOOK: quoted(places.program),
+    CHAIN: quoted(places.chain),
+    TYPED: places.conventional ? 'conventional' : '',
+    RELEVANT,
+  }
+  return template.replace(/@([A-Z]+)@/g, (whole, name: string) => values[name] ?? whole)
+}
+
+/** Tells whether a script is a dispatcher of ours, of any version. */
+export function isDispatcher(script: string): boolean {
+  return script.startsWith('#!/bin/sh\n# From `valuetrain hooks install`;')
+}
+
+/** For a place between single quotes. */
+function quoted(text: string): string {
+  return text.replaceAll("'", "'\\''")
+}

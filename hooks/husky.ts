@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** One file of `.husky` with our line added at its end. */
+export interface HuskyLine {
+  /** Absolute. */
+  path: string
+  /** Empty when there was no such file. */
+  before: string
+  added: string
+  after: string
+}
+
+/** Returns the folder that husky generates and names as core.hooksPath. */
+export function huskyFolder(root: string): string {
+  return join(root, '.husky', '_')
+}
+
+/**
+ * Returns what the files of `.husky` become. The line is the same in every clone, since these files are committed; it finds this
+ * clone's dispatcher through git, and stands last, so that what formatters of the same hook change is judged, too.
+ */
+export async function addHuskyLines(root: string, names: readonly string[]): Promise<HuskyLine[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(root, '.husky', name)
+      const before = await readFile(path, 'utf8').catch(() => '')
+      if (before.includes(MARK)) return { path, before, added: '', after: before }
+      const added = `${before === '' || before.endsWith('\n') ? '' : '\n'}${huskyLine(name)}\n`
+      return { path, before, added, after: before + added }
+    }),
+  )
+}
+
+const MARK = '# valuetrain'
+const DISPATCH = 'h="$(git rev-parse --git-common-dir)/valuetrain/hooks/dispatch"'
+const MISSING = 'valuetrain: no hooks are installed in this clone; run `npx valuetrain hooks install`'
+
+/** Returns the line that calls the dispatcher; where that is missing, what comes before an act refuses it. */
+export function huskyLine(name: string): string {
+  const isAfter = name.startsWith('post-')
+  const otherwise = isAfter ? '' : ` || { echo '${MISSING}' >&2; exit 1; }`
+  return isAfter
+    ? `${DISPATCH}; [ ! -x "$h" ] || "$h" ${name} "$@" ${MARK}`
+    : `${DISPATCH}; [ -x "$h" ]${otherwise}; "$h" ${name} "$@" ${MARK}`
+}
