@@ -38,6 +38,8 @@ export interface Desk extends RecordedTicket {
   record<T extends EventType>(type: T, data: Omit<EventInput<T>, 'actor'> & { actor?: Actor }): Promise<PlacedEntry>
   /** Ends the segment and commits the record. */
   leave(outcome: string): Promise<void>
+  /** Lets go of the session file without ending the segment, as a killed process would; nothing when it has ended. */
+  release(): Promise<void>
 }
 
 export interface Opening {
@@ -188,6 +190,10 @@ class OpenDesk implements Desk {
     this.#entries.push(entry)
     this.ports.onEvent(this.ticket, entry)
     return entry
+  }
+
+  async release(): Promise<void> {
+    if (!this.#closed) await this.#writer?.release()
   }
 
   async leave(outcome: string): Promise<void> {

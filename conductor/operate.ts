@@ -61,12 +61,16 @@ export async function operate(ports: Ports, issue: number, act: Act, person: str
   try {
     const definitions = await loadDefinitions(repository, found.state.ledger.opened?.base as string)
     const desk = await openFor(ports, found, lease, actor, definitions)
-    const text =
-      act.type === 'rollback'
-        ? await goBack(desk, found, act, actor)
-        : await apply(desk, asApproval(found, act), actor, definitions)
-    await desk.leave(desk.state.status)
-    return { applied: true, text }
+    try {
+      const text =
+        act.type === 'rollback'
+          ? await goBack(desk, found, act, actor)
+          : await apply(desk, asApproval(found, act), actor, definitions)
+      await desk.leave(desk.state.status)
+      return { applied: true, text }
+    } finally {
+      await desk.release()
+    }
   } finally {
     await releaseLease(repository, lease)
   }
@@ -185,15 +189,17 @@ async function apply(desk: Desk, act: Act, actor: Actor, definitions: Definition
       await desk.record('COMMENTED', { actor, text: act.text })
       return `noted on ${ticket}`
     case 'approve': {
-      if (ledger.checkIn) {
+      // The ledger moves on with each entry, so what it says now is kept.
+      const { checkIn } = ledger
+      if (checkIn) {
         await desk.record('CHECK_IN_ANSWERED', {
           actor,
-          moment: ledger.checkIn.moment,
+          moment: checkIn.moment,
           option: 'continue',
           channel: act.channel,
           ...(act.reason ? { reason: act.reason } : {}),
         })
-        return `${ticket} goes on after "${ledger.checkIn.moment}"`
+        return `${ticket} goes on after "${checkIn.moment}"`
       }
       const gates = act.gate === undefined ? missingHuman(desk) : [gateOf(desk.state, act.gate)]
       if (gates.length === 0) {

@@ -224,6 +224,7 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
     }
   } finally {
     inbox.close()
+    await desk.release()
   }
 }
 
