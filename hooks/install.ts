@@ -40,21 +40,15 @@ export interface Installed {
  * Installs the hooks in a clone, for all its worktrees. What is there stays and is called first; an earlier installation is
  * taken away before. The program is copied, so that hooks work while packages are being installed and on every branch.
  *
- * @throws VT_BARE, VT_NOT_BUILT, VT_NO_HUSKY, VT_HOOK_IN_THE_WAY, VT_READ_ONLY; then nothing is left half done that
+ * @throws VT_NOT_BUILT, VT_NO_HUSKY, VT_HOOK_IN_THE_WAY, VT_READ_ONLY; then nothing is left half done that
  *   `uninstallHooks` does not take away
  */
 export async function installHooks(repository: Repository, request: InstallRequest): Promise<Installed> {
   const { root } = repository
-  if (root === null) {
-    throw new ValuetrainError('VT_BARE', `${repository.commonDir} is bare, nobody commits in it`, {
-      kind: 'environment',
-      hint: 'run this in a worktree or a clone of it',
-    })
-  }
   const home = hookHome(repository)
   if ((await readManifest(home)) !== undefined) await uninstallHooks(repository)
-  const mode = request.mode ?? ((await hookToolsOf(root)).husky ? 'husky' : 'native')
-  const path = await hookPathOf(repository.git, root, repository.commonDir)
+  const mode = request.mode ?? (root !== null && (await hookToolsOf(root)).husky ? 'husky' : 'native')
+  const path = await hookPathOf(repository.git, root ?? repository.commonDir, repository.commonDir)
   const { conventional } = await readSettings(repository.git)
   const program = await readFile(request.program).catch((cause) => {
     throw new ValuetrainError('VT_NOT_BUILT', `the hooks' program is not at ${request.program}`, {
@@ -85,7 +79,7 @@ export async function installHooks(repository: Repository, request: InstallReque
 
 interface Installation {
   repository: Repository
-  root: string
+  root: string | null
   home: string
   manifest: Manifest
   path: HookPath
@@ -121,8 +115,8 @@ async function installNative({ repository, home, manifest, path }: Installation)
 
 async function installHusky({ repository, root, home, manifest, path }: Installation): Promise<Installed> {
   const { git } = repository
-  const folder = huskyFolder(root)
-  if (!(await exists(join(folder, 'h')))) {
+  const folder = huskyFolder(root ?? '')
+  if (root === null || !(await exists(join(folder, 'h')))) {
     throw new ValuetrainError('VT_NO_HUSKY', 'husky has not made its folder .husky/_ here', {
       kind: 'environment',
       hint: 'run `npx husky` (or the prepare script of package.json) first, or use `--mode native`',
