@@ -29,22 +29,24 @@ export function writeSafetensors({ tensors, shapes = {}, metadata }: Safetensors
   const entries = Object.entries(tensors)
     .map(([name, data]) => ({ name, data, type: typeOf(data) }))
     .sort((a, b) => TYPES[b.type].bytes - TYPES[a.type].bytes || (a.name < b.name ? -1 : 1))
-  const header: Record<string, unknown> = {}
-  if (metadata !== undefined)
-    header.__metadata__ = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
+  // Entries, not assignments: a tensor may be called `__proto__`.
+  const header: [string, unknown][] = []
+  if (metadata !== undefined) {
+    header.push(['__metadata__', Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))])
+  }
   let offset = 0
   for (const { name, data, type } of entries) {
-    const shape = shapes[name] ?? [data.length]
+    const shape = (Object.hasOwn(shapes, name) ? shapes[name] : undefined) ?? [data.length]
     if (name === '__metadata__' || shape.reduce((product, side) => product * side, 1) !== data.length) {
       throw new ValuetrainError('VT_SHAPE', `${name} has ${data.length} numbers, which are not ${shape.join(' x ')}`, {
         kind: 'internal',
       })
     }
     const end = offset + data.length * TYPES[type].bytes
-    header[name] = { dtype: type, shape, data_offsets: [offset, end] }
+    header.push([name, { dtype: type, shape, data_offsets: [offset, end] }])
     offset = end
   }
-  const text = new TextEncoder().encode(JSON.stringify(header))
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
   // Spaces after the header bring the numbers to an address that every type is content with.
   const headerBytes = Math.ceil(text.length / 8) * 8
   const bytes = new Uint8Array(8 + headerBytes + offset).fill(0x20, 8, 8 + headerBytes)
@@ -76,8 +78,8 @@ export function readSafetensors(bytes: Uint8Array, from: string): Required<Safet
   if (headerBytes > MAX_HEADER || 8 + headerBytes > bytes.length) throw broken(`its header would be ${headerBytes} bytes long`)
   const header = parseHeader(bytes.subarray(8, 8 + headerBytes), broken)
   const start = 8 + headerBytes
-  const tensors: Tensors = {}
-  const shapes: Record<string, readonly number[]> = {}
+  const tensors: [string, Tensors[string]][] = []
+  const shapes: [string, readonly number[]][] = []
   const ranges: { name: string; begin: number; end: number }[] = []
   const { __metadata__: metadata = {}, ...rest } = header
   for (const [name, entry] of Object.entries(rest)) {
@@ -88,12 +90,12 @@ export function readSafetensors(bytes: Uint8Array, from: string): Required<Safet
     if (start + end > bytes.length) throw broken(`${name} ends at byte ${start + end} of ${bytes.length}`)
     const data = new of(length)
     for (let n = 0, at = start + begin; n < length; n++, at += size) data[n] = view[read](at, true)
-    tensors[name] = data
-    shapes[name] = shape
+    tensors.push([name, data])
+    shapes.push([name, shape])
     ranges.push({ name, begin, end })
   }
   requireGapless(ranges, bytes.length - start, broken)
-  return { tensors, shapes, metadata: parseMetadata(metadata, broken) }
+  return { tensors: Object.fromEntries(tensors), shapes: Object.fromEntries(shapes), metadata: parseMetadata(metadata, broken) }
 }
 
 type Broken = (why: string) => ValuetrainError

@@ -1,0 +1,120 @@
+/**
+ * G2: samples a second of whole PPO minibatches on CartPole's two networks (4-64-64-2 and 4-64-64-1, 256 rows): forward,
+ * loss, backward, clipping and Adam. The kernels against plain JavaScript, and against TensorFlow.js where
+ * VALUETRAIN_TFJS names a folder that has it. Besides: steps a second of the whole algorithm, and what a core multiplies.
+ */
+import process from 'node:process'
+import { openPpo } from '../training/algo/ppo.ts'
+import { PPO_PRESETS } from '../training/algo/presets.ts'
+import type { Backend } from '../training/backend/backend.ts'
+import { jsBackend } from '../training/backend/js.ts'
+import { findTfjs, tfjsBackend } from '../training/backend/tfjs.ts'
+import { wasmBackend } from '../training/backend/wasm.ts'
+import { cartPole } from '../training/env/cart-pole.ts'
+import { vectorise } from '../training/env/vector.ts'
+import { softmax } from '../training/nn/loss.ts'
+import { Mlp, openParameters, parameterLength } from '../training/nn/mlp.ts'
+import { adamOptimiser } from '../training/nn/optimiser.ts'
+import { randomFrom } from '../training/random.ts'
+import { type Benchmark, interleave, rowOf } from './measure.ts'
+
+const ROWS = 256
+const SHAPE = { inputs: 4, hidden: [64, 64], outputs: 2, activation: 'tanh' } as const
+
+const bench: Benchmark = async ({ full, seed, env, note }) => {
+  const rounds = full ? 21 : 7
+  const wasm = minibatches(wasmBackend())
+  const js = minibatches(jsBackend())
+  const found = env.VALUETRAIN_TFJS === undefined ? undefined : findTfjs([env.VALUETRAIN_TFJS])
+  const tfjs = found === undefined ? undefined : minibatches(await tfjsBackend(found))
+  note(`${rounds} rounds, CPU time${found === undefined ? '' : `, ${found.binding} ${found.version}`}`)
+  const samples = await interleave(
+    {
+      wasm: async () => perCpuSecond(() => wasm(400)),
+      js: async () => perCpuSecond(() => js(40)),
+      tfjs: async () => (tfjs === undefined ? Number.NaN : perCpuSecond(() => tfjs(20))),
+      ppo: async () => ppoSteps(seed),
+      macs: async () => calibration(),
+    },
+    rounds,
+    seed,
+  )
+  return [
+    rowOf('minibatch, js', 'samples/CPU-s', samples.js),
+    rowOf('minibatch, wasm, against js', 'samples/CPU-s', samples.wasm, { peer: samples.js }),
+    ...(tfjs === undefined
+      ? []
+      : [rowOf('minibatch, wasm, against tfjs', 'samples/CPU-s', samples.wasm, { peer: samples.tfjs })]),
+    rowOf('steps_per_cpu_s, PPO on CartPole', 'steps/CPU-s', samples.ppo),
+    rowOf('calibration_gmacs, width 128', 'GMAC/CPU-s', samples.macs),
+  ]
+}
+export default bench
+
+/** Returns what does whole gradient steps and says how many rows went through. */
+function minibatches(backend: Backend): (count: number) => number {
+  const valueShape = { ...SHAPE, outputs: 1 }
+  const parameters = openParameters(backend, [SHAPE, valueShape])
+  const policy = new Mlp(backend, SHAPE, ROWS, parameters)
+  const value = new Mlp(backend, valueShape, ROWS, parameters, parameterLength(SHAPE))
+  const random = randomFrom(1)
+  policy.initialise(random.split('policy'), 0.01)
+  value.initialise(random.split('value'), 1)
+  const optimiser = adamOptimiser(backend, parameters, { epsilon: 1e-5 })
+  const p = new Float64Array(2)
+  for (let n = 0; n < ROWS * 4; n++) policy.input[n] = random.normal()
+  value.input.set(policy.input)
+  return (count) => {
+    for (let step = 0; step < count; step++) {
+      const logits = policy.forward(ROWS)
+      const values = value.forward(ROWS)
+      for (let r = 0; r < ROWS; r++) {
+        softmax(logits, 2 * r, 2, p)
+        const pull = (r % 5) - 2
+        policy.outputGradient[2 * r] = (pull * (1 - (p[0] as number))) / ROWS
+        policy.outputGradient[2 * r + 1] = (-pull * (p[1] as number)) / ROWS
+        value.outputGradient[r] = ((values[r] as number) - (r % 3)) / ROWS
+      }
+      policy.backward(ROWS)
+      value.backward(ROWS)
+      optimiser.step(1e-4, 0.5)
+    }
+    return count * ROWS
+  }
+}
+
+async function ppoSteps(seed: number): Promise<number> {
+  const config = PPO_PRESETS.cartPole
+  const learner = openPpo({ environment: vectorise(cartPole, config.environments), config, backend: wasmBackend(), seed })
+  const before = cpuSeconds()
+  while (learner.steps < 10_000) await learner.step()
+  return learner.steps / (cpuSeconds() - before)
+}
+
+/** Multiplies 256 x 128 by 128 x 128, forward only. @returns 10^9 multiplications and additions a CPU second */
+function calibration(): number {
+  const backend = wasmBackend()
+  const [x, w, b, y] = [256 * 128, 128 * 128, 128, 256 * 128].map((length) => backend.allocate(length).fill(0.01)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ]
+  return (
+    perCpuSecond(() => {
+      for (let n = 0; n < 200; n++) backend.dense(x, w, b, y, { rows: 256, inputs: 128, outputs: 128 }, 'linear')
+      return 200 * 256 * 128 * 128
+    }) / 1e9
+  )
+}
+
+function perCpuSecond(work: () => number): number {
+  const before = cpuSeconds()
+  const done = work()
+  return done / (cpuSeconds() - before)
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
