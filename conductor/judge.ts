@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
+import { timestamp } from '../core/clock.ts'
 import type { GateResult, GateSpec, Stage } from '../core/contracts/gate.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
+import { ValuetrainError } from '../core/errors.ts'
+import { appendEvidence, ticketEvidenceRef } from '../core/evidence-refs.ts'
 import { writeAtomically } from '../core/files.ts'
 import { subjectTree } from '../core/tree.ts'
 import { decide, type JudgeContext, judgeGates, openCheckout, renderSummary } from '../gates/index.ts'
@@ -86,15 +89,39 @@ export async function judgeOn(
   }
   const phase = control.phase as string
   try {
-    return await judgeGates(specs, context, async (result) => {
+    const results = await judgeGates(specs, context, async (result) => {
       const standing = desk.state.control.results[result.gate]
       // After a restart a result that stands already is found again by its key; it is not said twice.
       const stands = standing?.key === result.key && standing.verdict === result.verdict && result.reusedFrom !== undefined
       if (!record || stands) return
       await desk.record('GATE_JUDGED', { stage, phase, attempt: control.attempt, result })
     })
+    if (record) await shareEvidence(job, stage, head, results)
+    return results
   } finally {
     await checkout.opened()?.then(({ close }) => close())
+  }
+}
+
+/**
+ * Puts what is about the tree alone on the ticket's evidence ref, where it is found by tree when the commits go on
+ * without their session. The session is the record; a ref that cannot be written is told and stops nothing.
+ */
+async function shareEvidence({ desk }: Job, stage: Stage, head: string, results: readonly GateResult[]): Promise<void> {
+  const { repository, clock, onProgress } = desk.ports
+  const ofTree = results.filter(({ subject }) => subject.kind === 'tree' || subject.kind === 'staged')
+  try {
+    await appendEvidence(repository.git, ticketEvidenceRef(desk.ticket), {
+      v: 1,
+      by: 'conductor',
+      stage,
+      tree: await subjectTree(desk.git, head),
+      results: ofTree.map(({ gate, verdict, spec, key }) => ({ gate, verdict, spec, key })),
+      at: timestamp(clock),
+    })
+  } catch (error) {
+    if (!(error instanceof ValuetrainError)) throw error
+    onProgress(desk.ticket, `the evidence ref was not written: ${error.message}`)
   }
 }
 

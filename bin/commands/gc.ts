@@ -1,7 +1,9 @@
+import { spentEvidence } from '../../conductor/check/upkeep.ts'
 import { committedConfig } from '../../conductor/definitions.ts'
 import { findTickets } from '../../conductor/sources.ts'
 import { branchOf } from '../../core/contracts/names.ts'
 import { removeAbandoned } from '../../core/disposable.ts'
+import { dropEvidence } from '../../core/evidence-refs.ts'
 import { openRepository } from '../../core/repository.ts'
 import { isAncestor, resolveCommit } from '../../core/tree.ts'
 import { closeWorktree, listWorktrees } from '../../core/worktree.ts'
@@ -11,7 +13,7 @@ import { table } from '../display/text.ts'
 
 export default defineCommand({
   description:
-    'Removes what is left of done tickets: their worktrees (uncommitted work goes into a rescue ref first), their merged branches, and checkouts of processes that are gone. Rescue refs, sessions and unmerged branches stay.',
+    'Removes what is left of done tickets: their worktrees (uncommitted work goes into a rescue ref first), their merged branches, evidence refs that nothing unmerged needs, and checkouts of processes that are gone. Rescue refs, sessions and unmerged branches stay.',
   flags: { 'dry-run': flag.switch('Say what would go, and remove nothing.') },
   json: true,
   async run(context, { flags }) {
@@ -22,7 +24,7 @@ export default defineCommand({
     const main = await resolveCommit(git, `refs/heads/${config.branch}`)
     const done = (await findTickets(repository, config)).filter(({ done }) => done)
     const worktrees = await listWorktrees(repository)
-    const gone: { what: 'worktree' | 'branch' | 'checkout'; name: string; note: string }[] = []
+    const gone: { what: 'worktree' | 'branch' | 'evidence' | 'checkout'; name: string; note: string }[] = []
     for (const { ticket } of done) {
       const branch = branchOf(ticket)
       const worktree = worktrees.find((candidate) => candidate.branch === branch && !candidate.isMain)
@@ -43,6 +45,12 @@ export default defineCommand({
       if (tip === undefined || main === undefined || !(await isAncestor(git, tip, main))) continue
       if (!dry) await git.run(['update-ref', '-d', `refs/heads/${branch}`, tip])
       gone.push({ what: 'branch', name: branch, note: `merged, was ${tip.slice(0, 9)}` })
+    }
+    for (const { ref, tip } of main === undefined
+      ? []
+      : await spentEvidence(git, main, new Set(done.map(({ ticket }) => ticket)))) {
+      if (dry || (await dropEvidence(git, ref, tip)))
+        gone.push({ what: 'evidence', name: ref, note: 'what it is about is merged' })
     }
     if (!dry)
       for (const dir of await removeAbandoned(repository)) gone.push({ what: 'checkout', name: dir, note: 'its process is gone' })

@@ -2,7 +2,16 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { readerOf } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
-import { type Detected, detect, findPlace, type InitPlan, initPlan, type PlannedFile } from '../../templates/index.ts'
+import {
+  CI_KINDS,
+  ciFile,
+  type Detected,
+  detect,
+  findPlace,
+  type InitPlan,
+  initPlan,
+  type PlannedFile,
+} from '../../templates/index.ts'
 import { defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
@@ -17,6 +26,7 @@ export default defineCommand({
     { does: 'Set up for issues and pull requests on GitHub', line: 'init --forge github' },
   ],
   flags: {
+    ci: flag.choice(CI_KINDS, 'Write a job that runs `valuetrain check` on every change, too.'),
     plan: flag.switch('Show what would be written and write nothing.'),
     yes: flag.switch('Write without asking.'),
   },
@@ -35,6 +45,7 @@ export default defineCommand({
     const place = { ...(await findPlace(repository.git)), forge: flags.forge ?? ('local' as const) }
     const detected = await detect(reader)
     const plan = await initPlan(detected, place, reader)
+    if (flags.ci !== undefined) plan.files.push(await ciFile(flags.ci, context.version, reader))
     const due = plan.files.filter(({ action }) => action !== 'keep')
     const asks = context.interactive && !flags.json && !flags.yes && !flags.plan && due.length > 0
     if (!flags.json) context.stdout.write(foundText(detected, place, paintFor(context)))

@@ -10,8 +10,8 @@ interface TreeEvidence {
   judged: { gate: string; spec: string | undefined; verdict: Verdict }[]
   /** Each hook's record of it, by itself: gates that two commits passed one each were never passed by either. */
   hooks: { gate: string; spec: string | undefined; verdict: Verdict }[][]
-  /** Whether a session shows that the conductor decided on it. */
-  decided: boolean
+  /** What shows that the conductor decided on it; a session is worth more than a ref. */
+  decided: 'session' | 'record' | undefined
 }
 
 /** What sessions and evidence refs say, by subject tree. */
@@ -43,7 +43,7 @@ export function askedOfCommits(gates: Iterable<GateSpec>): Asked {
 export function foldEvidence(sessions: readonly (readonly PlacedEntry[])[], records: readonly EvidenceRecord[]): Evidence {
   const found = new Map<string, TreeEvidence>()
   const of = (tree: string): TreeEvidence => {
-    const known = found.get(tree) ?? { judged: [], hooks: [], decided: false }
+    const known = found.get(tree) ?? { judged: [], hooks: [], decided: undefined }
     found.set(tree, known)
     return known
   }
@@ -53,13 +53,17 @@ export function foldEvidence(sessions: readonly (readonly PlacedEntry[])[], reco
       const { gate, spec, verdict, subject } = entry.data.result
       if (subject.kind === 'tree' || subject.kind === 'staged') of(subject.digest).judged.push({ gate, spec, verdict })
     }
-    if (entry.type === 'DECIDED' && entry.data.subject !== undefined) of(entry.data.subject).decided = true
-    if (entry.type === 'DELIVERED') of(entry.data.merge).decided = true
+    if (entry.type === 'DECIDED' && entry.data.subject !== undefined) of(entry.data.subject).decided = 'session'
+    if (entry.type === 'DELIVERED') of(entry.data.merge).decided = 'session'
   }
   for (const { by, tree, results } of records) {
     const judged = results.map(({ gate, spec, verdict }) => ({ gate, spec, verdict }))
-    if (by === 'hook') of(tree).hooks.push(judged)
-    else of(tree).judged.push(...judged)
+    const known = of(tree)
+    if (by === 'hook') known.hooks.push(judged)
+    else {
+      known.judged.push(...judged)
+      known.decided ??= 'record'
+    }
   }
   return found
 }
@@ -75,8 +79,7 @@ export function standingOfTree(tree: string, trusted: ReadonlySet<string>, evide
   if (known === undefined) return 'missing'
   const { judged, hooks, decided } = known
   const wasAsked = [...asked.tree].every(([gate, spec]) => judged.some((one) => one.gate === gate && one.spec === spec))
-  if (wasAsked && decided) return 'session'
-  if (wasAsked && asked.tree.size > 0) return 'record'
+  if (wasAsked && (decided !== undefined || asked.tree.size > 0)) return decided ?? 'session'
   if (hooks.some((record) => passed(record, asked.staged))) return 'hook'
   return 'stale'
 }
