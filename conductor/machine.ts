@@ -212,6 +212,7 @@ const DECISIONS = [
 const RECORDS = {
   SEGMENT_OPENED: { actions: 'take' },
   LINE_SET_ASIDE: { actions: 'take' },
+  ROUTED: { actions: 'take' },
   TOOL_REFUSED: { actions: 'take' },
   MODEL_CALLED: { actions: 'take' },
   ARTIFACT_WRITTEN: { actions: 'take' },

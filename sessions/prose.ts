@@ -50,6 +50,13 @@ const PROSE: Prose = {
       d.required.map((gate) => `${code(gate.gate)}${gate.severity === 'warn' ? ', only as a warning' : ''}`),
     ),
   ],
+  ROUTED: (d) => [
+    `${code(d.policy)} ${d.stage === 'shadow' ? 'watched the choice of' : 'chose'} ${code(d.chosen)}${d.stage === 'canary' ? ' as a canary' : ''}.`,
+    ...bullets(
+      'The candidates and the chance of each:',
+      d.arms.map(({ id, propensity }) => `${code(id)} ${Number((100 * propensity).toPrecision(4))} %`),
+    ),
+  ],
   BRIEFED: (d) => [
     `The ${d.role} was briefed for ${code(d.phase)}, attempt ${d.attempt}, on runtime ${code(d.runtime)}: ${d.bytes} bytes, digest ${code(d.digest)}.`,
   ],

@@ -96,6 +96,19 @@ export const EVENT_DATA = {
     /** Whether the phase opens child tickets and waits for them. */
     children: z.boolean().default(false),
   },
+  /** Which agent, model or prompt was chosen, and the chance that each had: what later estimates rest on. */
+  ROUTED: {
+    /** Candidates with the chance of each at this choice; the chances sum to 1. */
+    arms: z.array(z.strictObject({ id: z.string().min(1), propensity: z.number().min(0).max(1) })).min(1),
+    /** Id of the arm that was taken. */
+    chosen: z.string().min(1),
+    /** What the policy looked at, by name. */
+    features: z.record(z.string(), z.number()),
+    /** Name and version of the policy, e.g. `router@3f2a…`. */
+    policy: z.string().min(1),
+    /** `shadow`: the policy only said what it would do, and `chosen` came from what routes now. */
+    stage: z.enum(['shadow', 'canary', 'on']).default('on'),
+  },
   BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
   TURN_STARTED: { turn: Ulid, phase: Slug, attempt, runtime: z.string(), from: ObjectId },
   TOOL_REFUSED: { turn: Ulid, tool: z.string(), reason: z.string() },

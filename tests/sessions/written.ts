@@ -45,6 +45,16 @@ export function eventsOfEveryType(ids: Ids): { type: EventType; data: EventInput
     },
     SEGMENT_OPENED: { reason: 'resumed', epoch: 2 },
     LINE_SET_ASIDE: { segment: ids.ulid(), bytes: 17, digest, kept: 'session.md.torn-12345678' },
+    ROUTED: {
+      arms: [
+        { id: 'cheap', propensity: 0.75 },
+        { id: 'strong', propensity: 0.25 },
+      ],
+      chosen: 'cheap',
+      features: { 'label:bug': 1, words: 40 },
+      policy: 'router@3f2a9c11d0e4',
+      stage: 'canary',
+    },
     PHASE_ENTERED: {
       phase: 'build',
       mode: 'build',

@@ -2,6 +2,7 @@ import { normalCdf, normalDensity } from '../stats/distributions.ts'
 
 /** Half-width of the quadrature in standard deviations; beyond it lies 2e-9 of the mass. */
 const REACH = 6
+const STEPS = 48
 
 /**
  * Returns for each arm the chance that its value is the largest, values being independent normals: the propensities of
@@ -23,14 +24,12 @@ export function chanceOfBest(means: ArrayLike<number>, deviations: ArrayLike<num
   const least = Math.max(scale, 1e-300) * 1e-9
   const alive: number[] = []
   for (let i = 0; i < n; i++) if ((means[i] as number) + REACH * Math.max(least, deviations[i] as number) >= floor) alive.push(i)
-  // Few arms get a finer grid for the same price.
-  const steps = alive.length <= 5 ? 96 : 48
   let total = 0
   for (const i of alive) {
     const deviation = Math.max(least, deviations[i] as number)
     let chance = 0
-    for (let k = 0; k <= steps; k++) {
-      const z = -REACH + (2 * REACH * k) / steps
+    for (let k = 0; k <= STEPS; k++) {
+      const z = -REACH + (2 * REACH * k) / STEPS
       const value = (means[i] as number) + deviation * z
       let product = normalDensity(z)
       for (const j of alive) {

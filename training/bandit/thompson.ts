@@ -14,6 +14,11 @@ export interface ThompsonOptions {
   arms: number
   /** What is known of each arm before its first outcome, worth `weight` outcomes; default mean 0.5 and weight 1. */
   prior?: readonly { mean: number; weight: number }[]
+  /**
+   * Arms lean on the mean of all arms with the weight of this many outcomes, beside their own prior: arms are more
+   * alike than one that knows nothing would think. Default 0, none.
+   */
+  pull?: number
   /** Variance of a single outcome before any was seen; default 0.25, the most that a share can have. */
   variance?: number
   /** Each outcome's weight shrinks by this factor with every later one, so that drift is followed; default 1, none. */
@@ -47,6 +52,7 @@ const GUESS_WEIGHT = 4
 export class HierarchicalThompson implements Bandit {
   readonly arms: number
   readonly #prior: readonly { mean: number; weight: number }[]
+  readonly #pull: number
   readonly #variance: number
   readonly #discount: number
   readonly #exploration: number
@@ -58,6 +64,7 @@ export class HierarchicalThompson implements Bandit {
   constructor(options: ThompsonOptions) {
     this.arms = options.arms
     this.#prior = options.prior ?? Array.from({ length: options.arms }, () => ({ mean: 0.5, weight: 1 }))
+    this.#pull = options.pull ?? 0
     this.#variance = options.variance ?? 0.25
     this.#discount = options.discount ?? 1
     this.#exploration = options.exploration ?? 1
@@ -67,7 +74,8 @@ export class HierarchicalThompson implements Bandit {
   /** Returns what is believed of each arm in the context's narrowest group. */
   beliefs(context: Context): Belief[] {
     const paths = pathsOf(context)
-    return Array.from({ length: this.arms }, (_, arm) => this.#belief(paths, arm))
+    const common = this.#common()
+    return Array.from({ length: this.arms }, (_, arm) => this.#belief(paths, arm, common))
   }
 
   propensities(context: Context): Float64Array {
@@ -118,9 +126,24 @@ export class HierarchicalThompson implements Bandit {
     }
   }
 
-  #belief(paths: readonly string[], arm: number): Belief {
+  /** Mean over arms of what each gave, prior included, each arm counting by its outcomes up to the pull's weight. */
+  #common(): number {
+    let sum = 0
+    let total = 0
+    for (const [arm, { mean, weight }] of this.#prior.entries()) {
+      const { n, sum: given } = this.#today(this.#tallies.get('0')?.[arm])
+      const share = (weight + n) / (weight + n + this.#pull)
+      sum += (share * (weight * mean + given)) / (weight + n)
+      total += share
+    }
+    return sum / total
+  }
+
+  #belief(paths: readonly string[], arm: number, common: number): Belief {
     const top = this.#today(this.#tallies.get(paths[0] as string)?.[arm])
-    const { mean: guess, weight } = this.#prior[arm] ?? { mean: 0.5, weight: 1 }
+    const own = this.#prior[arm] ?? { mean: 0.5, weight: 1 }
+    const weight = own.weight + this.#pull
+    const guess = (own.weight * own.mean + this.#pull * common) / weight
     const within = this.#within(top, guess)
     let mean = (weight * guess + top.sum) / (weight + top.n)
     let doubt = within / (weight + top.n)
