@@ -32,6 +32,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'fifty simultaneous starts with the scripted runtime, against plain git worktree add',
     load: () => import('./worktree-starts.ts'),
   },
+  'training-throughput': {
+    measure: 'G2',
+    about: 'whole PPO minibatches with our kernels, against plain JavaScript and TensorFlow.js',
+    load: () => import('./training-throughput.ts'),
+  },
 }
 
 const { values, positionals } = parseArgs({
