@@ -5,7 +5,8 @@ import { join } from 'node:path'
 export interface HuskyLine {
   /** Absolute. */
   path: string
-  /** Empty when there was no such file. */
+  /** Whether there was no such file. */
+  isNew: boolean
   before: string
   added: string
   after: string
@@ -24,10 +25,12 @@ export async function addHuskyLines(root: string, names: readonly string[]): Pro
   return Promise.all(
     names.map(async (name) => {
       const path = join(root, '.husky', name)
-      const before = await readFile(path, 'utf8').catch(() => '')
-      if (before.includes(MARK)) return { path, before, added: '', after: before }
+      const there = await readFile(path, 'utf8').catch(() => undefined)
+      const before = there ?? ''
+      const isNew = there === undefined
+      if (before.includes(MARK)) return { path, isNew, before, added: '', after: before }
       const added = `${before === '' || before.endsWith('\n') ? '' : '\n'}${huskyLine(name)}\n`
-      return { path, before, added, after: before + added }
+      return { path, isNew, before, added, after: before + added }
     }),
   )
 }

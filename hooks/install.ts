@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, copyFile, link, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, link, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { fileError, writeAtomically } from '../core/files.ts'
+import { fileError } from '../core/files.ts'
 import type { Git } from '../core/git.ts'
 import type { Repository } from '../core/repository.ts'
 import { HOOK_NAMES, isDispatcher, renderDispatcher } from './dispatcher.ts'
@@ -12,6 +11,7 @@ import { type HookPath, hookHome, hookPathOf, hookToolsOf } from './layout.ts'
 import { type ChangedSetting, type Manifest, readManifest, type WrittenFile, writeManifest } from './manifest.ts'
 import { readSettings } from './settings.ts'
 import { uninstallHooks } from './uninstall.ts'
+import { writeWithMode } from './write.ts'
 
 export type HookMode = 'native' | 'husky'
 
@@ -104,7 +104,7 @@ async function installNative({ repository, home, manifest, path }: Installation)
   await writeManifest(home, manifest)
   for (const { path: file, content, chained } of planned) {
     if (chained !== undefined) await link(file, chained)
-    await writeScript(file, content)
+    await writeWithMode(file, content, 0o755)
   }
   for (const setting of manifest.settings) await applySetting(git, setting)
   const chained = isOthers
@@ -133,10 +133,12 @@ async function installHusky({ repository, root, home, manifest, path }: Installa
   // Relative, as husky sets it, the folder is not there in linked worktrees, and no hook runs and nothing is said.
   if (path.value !== folder) manifest.settings.push(await settingTo(git, path, folder))
   const lines = await addHuskyLines(root, HOOK_NAMES)
-  manifest.files.push(...lines.map(({ path: file, after, added }) => ({ path: file, digest: sha256(after), added })))
+  manifest.files.push(
+    ...lines.map(({ path: file, isNew, after, added }) => ({ path: file, digest: sha256(after), added, isNew })),
+  )
   await writeManifest(home, manifest)
-  await writeScript(join(home, 'dispatch'), script)
-  for (const { path: file, after } of lines) await writeAtomically(file, after)
+  await writeWithMode(join(home, 'dispatch'), script, 0o755)
+  for (const { path: file, after } of lines) await writeWithMode(file, after)
   for (const setting of manifest.settings) await applySetting(git, setting)
   const own = (await readdir(dirname(folder))).filter((name) => (HOOK_NAMES as readonly string[]).includes(name))
   const chained = own.filter((name) => lines.some(({ path: file, before }) => basename(file) === name && before !== ''))
@@ -197,19 +199,6 @@ async function settingTo(git: Git, path: HookPath, after: string): Promise<Chang
 
 async function applySetting(git: Git, { key, scope, dir, after }: ChangedSetting): Promise<void> {
   await git.at(dir).run(['config', `--${scope}`, key, after], { hooks: true })
-}
-
-/** In one step: git sees the old file or the new one, and the new one is executable from the first moment. */
-async function writeScript(file: string, content: string): Promise<void> {
-  const draft = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
-  try {
-    await writeFile(draft, content, { flag: 'wx', mode: 0o755 })
-    await chmod(draft, 0o755)
-    await rename(draft, file)
-  } catch (cause) {
-    await rm(draft, { force: true }).catch(() => {})
-    throw fileError(cause, 'written', file)
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -13,6 +13,8 @@ export interface WrittenFile {
   chained?: string
   /** The text we added at the end of a file of the user's; the rest of the file is theirs. */
   added?: string
+  /** Whether we made the file, so that it goes when nothing but our text is left. */
+  isNew?: boolean
 }
 
 /** A setting that installing changed. */

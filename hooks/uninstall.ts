@@ -1,12 +1,12 @@
 import { lstat, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
-import { writeAtomically } from '../core/files.ts'
 import type { Git } from '../core/git.ts'
 import type { Repository } from '../core/repository.ts'
 import { isDispatcher } from './dispatcher.ts'
 import { hookHome } from './layout.ts'
 import { type ChangedSetting, digestOfFile, readManifest, type WrittenFile } from './manifest.ts'
+import { writeWithMode } from './write.ts'
 
 /** What taking away did. */
 export interface Uninstalled {
@@ -65,7 +65,7 @@ async function isOurs(path: string): Promise<boolean> {
   return isDispatcher(await readFile(path, 'utf8').catch(() => ''))
 }
 
-async function takeLineAway({ path, digest, added }: WrittenFile, left: string[]): Promise<void> {
+async function takeLineAway({ path, digest, added, isNew }: WrittenFile, left: string[]): Promise<void> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
   if (text === undefined || added === undefined || added === '') return
   const at = sha256(text) === digest ? text.length - added.length : text.indexOf(added.trim())
@@ -75,6 +75,6 @@ async function takeLineAway({ path, digest, added }: WrittenFile, left: string[]
   }
   const rest =
     sha256(text) === digest ? text.slice(0, at) : text.slice(0, at) + text.slice(at + added.trim().length).replace(/^\n/, '')
-  if (rest === '') await rm(path, { force: true })
-  else await writeAtomically(path, rest)
+  if (rest === '' && isNew) await rm(path, { force: true })
+  else await writeWithMode(path, rest)
 }

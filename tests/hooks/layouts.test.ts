@@ -121,7 +121,7 @@ describe('hooks fire and judge', () => {
     await writeFile(join(folder, 'pre-rebase'), '#!/bin/sh\necho rebase >> "$HOME/calls"\n', { mode: 0o755 })
     const settings = join(repository.outside, 'gitconfig')
     await writeFile(settings, `[core]\n\thooksPath = ${folder}\n`)
-    const env = { ...repository.env, GIT_CONFIG_GLOBAL: settings }
+    const env: NodeJS.ProcessEnv = { ...repository.env, GIT_CONFIG_GLOBAL: settings }
     await install({ dir: repository.dir, env })
     expect(await showsGates(repository, repository.dir, env)).toBe('gated')
     await git(repository, repository.dir, ['rebase', '-q', '--no-ff', 'HEAD~1'], env)
