@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { Actor } from '../core/contracts/event.ts'
 import { writeAtomically } from '../core/files.ts'
 import type { Desk } from './desk.ts'
+import { foldHookRecords } from './hook-records.ts'
 
 /**
  * What an operator wants of a ticket that another process is working: one file a request in the worktree's own git
@@ -29,8 +30,9 @@ export async function dropRequest(gitDir: string, id: string, request: Request):
   await writeAtomically(join(inboxOf(gitDir), `${id}.json`), `${JSON.stringify(request)}\n`)
 }
 
-/** Records what operators have asked for, oldest first. A file that is not a request is left and told once. */
+/** Records what hooks noticed and what operators have asked for, oldest first. A file that is not a request is left and told once. */
 export async function foldInbox(desk: Desk): Promise<void> {
+  await foldHookRecords(desk)
   for (const { file, request } of await requestsIn(desk.worktree.gitDir)) {
     if (request === undefined) {
       desk.ports.onProgress(desk.ticket, `a request in the inbox cannot be read and is left there: ${file}`)

@@ -1,43 +1,67 @@
 import { release } from 'node:os'
 import { findTickets } from '../../conductor/sources.ts'
 import { ticketFolder } from '../../core/contracts/names.ts'
+import { chooseJail, tryEscapes } from '../../core/jail-probe.ts'
 import { readerAt } from '../../core/reader.ts'
+import { openRepository } from '../../core/repository.ts'
 import { inspectSurroundings, type SurroundingFinding } from '../../core/surroundings.ts'
 import { resolveCommit } from '../../core/tree.ts'
 import { readIssueFiles } from '../../forge/index.ts'
 import { GUARD_RAILS, resolveGates } from '../../gates/index.ts'
+import { inspectHooks, mendHooksPath } from '../../hooks/inspect.ts'
 import { loadMethod, SPEC_RULES, type SpecAnswer, type SpecFacts, type SpecRule } from '../../modes/index.ts'
 import { auditTickets } from '../audit.ts'
 import { defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
-import { counted, table } from '../display/text.ts'
+import { clean, counted, table } from '../display/text.ts'
+import { ownGitDir } from '../hook-program.ts'
 import { openHere } from '../wiring.ts'
 
 export default defineCommand({
   description:
-    'Looks at everything around: Node, git, identity, repository, configuration, remote, commands, hooks, disk, leftovers, agents on PATH. Each finding says what to do. Changes nothing. With --spec it lists the rules of the methodology and whether this repository holds them. Exit code 1 when something is in the way or broken.',
-  examples: [{ does: 'List the rules and how they are held', line: 'doctor --spec' }],
-  flags: { spec: flag.switch('List each rule of the methodology and whether this repository holds it.') },
+    'Looks at everything around: Node, git, identity, repository, configuration, remote, commands, hooks, disk, leftovers, agents on PATH. Each finding says what to do. A probe commit in a throw-away worktree shows whether hooks fire. Changes nothing unless told to mend. With --spec it lists the rules of the methodology and whether this repository holds them; with --jail it tries to get out of the jail, in a temporary folder. Exit code 1 when something is in the way or broken.',
+  examples: [
+    { does: 'List the rules and how they are held', line: 'doctor --spec' },
+    { does: 'Prove the jail by trying to get out of it', line: 'doctor --jail' },
+  ],
+  flags: {
+    spec: flag.switch('List each rule of the methodology and whether this repository holds it.'),
+    jail: flag.switch('Build a jail and try each known way out of it.'),
+  },
   json: true,
   async run(context, { flags }) {
+    if (flags.jail) return tellJail(context, flags.json)
+    if (flags.mend && (await mendHooksPath(await openRepository(context.cwd, context.env)))) {
+      context.stderr.write('core.hooksPath is absolute again\n')
+    }
     return flags.spec ? tellSpec(context, flags.json) : tellSurroundings(context, flags.json)
   },
 })
 
 async function tellSurroundings(context: Context, json: boolean): Promise<number> {
   const { cwd, env } = context
-  const findings = await inspectSurroundings({
+  const around = await inspectSurroundings({
     cwd,
     env,
     node: process.versions.node,
     platform: process.platform,
     release: release(),
   })
+  const findings = await withHooks(context, around)
   const failed = findings.filter(({ level }) => level === 'fail').length
   if (json) context.stdout.write(`${JSON.stringify({ ok: failed === 0, findings })}\n`)
   else context.stdout.write(`${findingsText(findings, paintFor(context))}\n`)
   return failed > 0 ? 1 : 0
+}
+
+/** Puts what a probe commit shows in the place of what files and settings alone tell about hooks. */
+async function withHooks(context: Context, around: readonly SurroundingFinding[]): Promise<SurroundingFinding[]> {
+  const at = around.findIndex(({ id }) => id === 'hooks')
+  if (at < 0) return [...around]
+  const repository = await openRepository(context.cwd, context.env)
+  const hooks = await inspectHooks(repository, await ownGitDir(context), context.ids.ulid())
+  return [...around.slice(0, at), ...hooks, ...around.slice(at).filter(({ id }) => id !== 'hooks')]
 }
 
 function findingsText(findings: readonly SurroundingFinding[], paint: Paint): string {
@@ -54,6 +78,28 @@ function findingsText(findings: readonly SurroundingFinding[], paint: Paint): st
         ? `ready, with ${counted(count('warn'), 'warning')}`
         : paint.good('ready')
   return `${table(lines)}\n\n${end}`
+}
+
+async function tellJail(context: Context, json: boolean): Promise<number> {
+  const { program, why } = await chooseJail('required', context.env)
+  const attempts = await tryEscapes(program as string, context.env)
+  const escapes = attempts.filter(({ escaped }) => escaped).length
+  if (json) {
+    context.stdout.write(`${JSON.stringify({ ok: escapes === 0, jail: why, attempts })}\n`)
+    return escapes > 0 ? 1 : 0
+  }
+  const paint = paintFor(context)
+  const rows = attempts.map((attempt) => [
+    attempt.escaped ? paint.bad('escaped') : paint.good('held'),
+    attempt.tried,
+    paint.dim(clean(attempt.why)),
+  ])
+  const end =
+    escapes > 0
+      ? paint.bad(`${counted(escapes, 'way')} out of the jail`)
+      : paint.good(`the jail (${clean(why)}) held against ${counted(attempts.length, 'attempt')}`)
+  context.stdout.write(`${table(rows)}\n\n${end}\n`)
+  return escapes > 0 ? 1 : 0
 }
 
 async function tellSpec(context: Context, json: boolean): Promise<number> {

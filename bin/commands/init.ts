@@ -16,6 +16,7 @@ import { defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
 import { table, wrap } from '../display/text.ts'
+import { hookProgram } from '../hook-program.ts'
 import { confirm } from '../prompt.ts'
 
 export default defineCommand({
@@ -29,6 +30,7 @@ export default defineCommand({
     ci: flag.choice(CI_KINDS, 'Write a job that runs `valuetrain check` on every change, too.'),
     plan: flag.switch('Show what would be written and write nothing.'),
     yes: flag.switch('Write without asking.'),
+    hooks: flag.choice(['native', 'husky', 'none'], 'Install git hooks, too; `hooks install` does it later.'),
   },
   json: true,
   forge: true,
@@ -57,8 +59,13 @@ export default defineCommand({
       }
     }
     if (!flags.plan) await writeFiles(root, due)
-    if (flags.json) context.stdout.write(`${JSON.stringify(asJson(plan, detected, place, flags.plan))}\n`)
+    const mode = flags.hooks === 'none' ? undefined : flags.hooks
+    const hooks = mode === undefined || flags.plan ? undefined : await installHooks(repository, { mode, ...hookProgram() })
+    if (flags.json)
+      context.stdout.write(`${JSON.stringify({ ...asJson(plan, detected, place, flags.plan), ...(hooks ? { hooks } : {}) })}\n`)
     else context.stdout.write(outcomeText(context, plan, due, { planned: flags.plan, shown: asks }))
+    if (hooks && !flags.json)
+      context.stdout.write(`hooks are installed in ${hooks.mode} mode; \`valuetrain hooks test\` shows that they fire\n`)
     return 0
   },
 })
