@@ -44,6 +44,8 @@ export interface Ports {
   clock: Clock
   ids: Ids
   env: NodeJS.ProcessEnv
+  /** Whether the operator said `--no-jail`; absent means no. */
+  isJailWaived?: boolean
   /** Aborts when the operator stops the program: turns are cancelled, the log is committed, leases are released. */
   signal: AbortSignal
   /** Orders the queue: ready issues first to last, and why the others were passed over. */

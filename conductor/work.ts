@@ -1,9 +1,12 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { openHistory } from '../core/history.ts'
+import { type Jail, openJail } from '../core/jail.ts'
+import { chooseJail } from '../core/jail-probe.ts'
 import { subjectTree } from '../core/tree.ts'
 import { phaseOf } from '../modes/index.ts'
 import { allowedTools } from '../modes/tools.ts'
@@ -68,9 +71,11 @@ export async function workTurn(job: Job): Promise<Step> {
   const turn = ports.ids.ulid()
   const from = await desk.git.text(['rev-parse', 'HEAD'])
   await writePapers(desk)
-  await desk.record('TURN_STARTED', { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from })
+  const jail = await openTurnJail(job, chosen.runtime)
   const refused: { tool: string; reason: string }[] = []
-  const result = await chosen.runtime.turn(
+  const started = { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from }
+  await desk.record('TURN_STARTED', chosen.runtime.usesJail ? { ...started, jailed: jail !== undefined } : started)
+  const worked = chosen.runtime.turn(
     {
       turn,
       ticket: desk.ticket,
@@ -89,12 +94,14 @@ export async function workTurn(job: Job): Promise<Step> {
       tools: toolsOf(job),
       limits: job.definitions.config.limits,
       signal: job.signal,
+      ...(jail ? { jail } : {}),
     },
     (event) => {
       if (event.type === 'permission' && !event.allowed) refused.push({ tool: event.tool, reason: event.reason })
       ports.onTurn(desk.ticket, event)
     },
   )
+  const result = await worked.finally(() => jail?.close())
   for (const refusal of refused) await desk.record('TOOL_REFUSED', { turn, ...refusal })
   await desk.record('TURN_ENDED', { turn, ...turnFacts(result) })
   if (result.outcome === 'limited') return wait(job, 'usage-limit', result.reason, result.until)
@@ -154,6 +161,17 @@ export async function wait(
 ): Promise<Step> {
   await desk.record('WAITING_BEGUN', { reason, on, ...(until ? { until } : {}) })
   return { stop: 'waiting', reason: on }
+}
+
+/** Opens the jail of a turn where there is one; commands in it see the worktree, and of `.valuetrain` write the artifacts alone. */
+async function openTurnJail({ desk, definitions }: Job, runtime: Runtime): Promise<Jail | undefined> {
+  if (!runtime.usesJail) return undefined
+  const { program } = await chooseJail(definitions.config.jail, desk.ports.env, desk.ports.isJailWaived)
+  if (program === undefined) return undefined
+  const artifacts = join(desk.folder, 'artifacts')
+  await mkdir(artifacts, { recursive: true })
+  const { protected: kept } = definitions.config
+  return openJail({ program, worktree: desk.worktree.dir, artifacts, protected: kept, hosts: runtime.hosts ?? [] })
 }
 
 function turnFacts(result: TurnResult) {

@@ -75,6 +75,12 @@ export const Config = z.strictObject({
     })
     .prefault({})
     .describe('Worktrees and the checkouts in which gates judge.'),
+  jail: z
+    .enum(['auto', 'required', 'off'])
+    .default('auto')
+    .describe(
+      'Whether turns, set-up and gate commands run in a jail: where one can be built, always (unless the command line says --no-jail), or never.',
+    ),
   limits: z
     .strictObject({
       launchMs: ms.default(60_000),

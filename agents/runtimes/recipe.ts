@@ -1,5 +1,5 @@
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
-import { runProcess } from '../../core/process.ts'
+import { runJailed } from '../../core/jail-run.ts'
 import { recipeProblem } from '../choose.ts'
 import { joinDigests, outcomeOf } from './outcome.ts'
 
@@ -12,6 +12,7 @@ const TAIL_CHARACTERS = 4_000
 export function recipeRuntime(): Runtime {
   return {
     id: 'recipe',
+    usesJail: true,
     title: 'a list of commands from the committed configuration',
     probe: async () => ({ ready: true, why: 'built in' }),
     accepts(issue, recipes) {
@@ -32,7 +33,7 @@ async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) =>
   for (const [index, argv] of recipe.commands.entries()) {
     const summary = argv.join(' ')
     onEvent({ type: 'tool', name: 'run', summary, state: 'started' })
-    const ran = await runProcess(argv, {
+    const ran = await runJailed(request.jail, argv, {
       cwd: request.cwd,
       env: request.env,
       limits: { ...request.limits, totalMs: Math.max(1, remainingMs) },

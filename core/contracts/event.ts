@@ -110,7 +110,15 @@ export const EVENT_DATA = {
     stage: z.enum(['shadow', 'canary', 'on']).default('on'),
   },
   BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
-  TURN_STARTED: { turn: Ulid, phase: Slug, attempt, runtime: z.string(), from: ObjectId },
+  TURN_STARTED: {
+    turn: Ulid,
+    phase: Slug,
+    attempt,
+    runtime: z.string(),
+    from: ObjectId,
+    /** Whether its programs were started in a jail; absent in older sessions and for runtimes that start none in one. */
+    jailed: z.boolean().optional(),
+  },
   TOOL_REFUSED: { turn: Ulid, tool: z.string(), reason: z.string() },
   TURN_ENDED: {
     turn: Ulid,

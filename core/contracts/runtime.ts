@@ -36,6 +36,8 @@ export interface TurnRequest {
   env: Readonly<Record<string, string>>
   limits: TurnLimits
   signal: AbortSignal
+  /** Every program of the turn is started through it; absent where there is no jail. */
+  jail?: Pick<Jail, 'wrap'>
   /** The metered way to models, for a runtime that `callsModels`; `env` names it, too. */
   models?: ModelAccess
 }
@@ -87,6 +89,10 @@ export interface TurnResult {
 export interface Runtime {
   readonly id: string
   readonly title: string
+  /** Whether it starts its programs through the jail of a turn; absent means no. */
+  readonly usesJail?: boolean
+  /** Hosts it has to reach from a jail, as `host` or `host:port`. */
+  readonly hosts?: readonly string[]
   /** Whether its turns call models, and so get a key and an address from the gateway. */
   readonly callsModels?: boolean
   /** Tells whether it can work here, before anything is spent. */

@@ -5,8 +5,11 @@ import { digestOf, type Json } from '../../core/canonical.ts'
 import type { GateKind, GateSpec } from '../../core/contracts/gate.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside } from '../../core/files.ts'
+import { openJail } from '../../core/jail.ts'
+import { chooseJail } from '../../core/jail-probe.ts'
+import { runJailed } from '../../core/jail-run.ts'
 import { relativise } from '../../core/privacy.ts'
-import { runProcess } from '../../core/process.ts'
+import { type ProcessOptions, type ProcessResult, runProcess } from '../../core/process.ts'
 import { worktreeRoot } from '../../core/repository.ts'
 import { redactSecrets } from '../../core/secrets.ts'
 import { type Answer, failed, inconclusive, type JudgeContext, passed } from '../gate.ts'
@@ -27,7 +30,7 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
   const dir = await context.checkout()
   const cwd = await resolveInside(dir, kind.cwd ?? '.')
   return inOwnFolders(context, async (env, roots) => {
-    const run = await runProcess(kind.argv, {
+    const run = await runGuarded(context, kind.argv, dir, {
       cwd,
       env,
       limits: { totalMs: spec.timeoutMs, outputBytes: KEPT },
@@ -51,6 +54,23 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
     if (run.exit !== null && kind.okExit.includes(run.exit)) return passed(`\`${name}\` ended with ${run.exit}`, { evidence })
     return failed(`\`${name}\` ended with ${run.exit}${lastLine(tail)}`, { evidence })
   })
+}
+
+/**
+ * Runs a command in a jail around its checkout where the configuration says so and one can be built: it executes files of
+ * the change. Its own home and temporary folder are all it may write besides.
+ */
+async function runGuarded(
+  { config, env }: Pick<JudgeContext, 'config' | 'env'>,
+  argv: readonly string[],
+  dir: string,
+  options: ProcessOptions,
+): Promise<ProcessResult> {
+  const { program } = await chooseJail(config.jail, env)
+  if (program === undefined) return runProcess(argv, options)
+  const jail = await openJail({ program, worktree: dir })
+  const writable = [options.env.HOME, options.env.TMPDIR].filter((folder) => folder !== undefined)
+  return runJailed(jail, argv, options, { writable }).finally(() => jail.close())
 }
 
 /** What a command gate reads besides the tree: variables that are passed on, and how the checkout is prepared. */

@@ -43,4 +43,15 @@ describe('doctor', () => {
     const broken = await terminal.run('doctor', '--spec')
     expect([broken.code, broken.stdout.includes('2 rules broken')]).toEqual([1, true])
   })
+
+  it('proves the jail by trying to get out of it, and says when there is none', async () => {
+    const repository = await makeRepository()
+    const { code, stdout, stderr } = await openTerminal(repository).run('doctor', '--jail', '--json')
+    if (code === 3) {
+      expect(stderr).toMatch(/no bwrap on PATH|cannot build a jail|bubblewrap is for Linux/)
+      return
+    }
+    const { ok, attempts } = JSON.parse(stdout)
+    expect([code, ok, attempts.filter(({ escaped }: { escaped: boolean }) => escaped)]).toEqual([0, true, []])
+  }, 60_000)
 })

@@ -1,0 +1,270 @@
+import { constants } from 'node:fs'
+import { access, lstat, mkdir, mkdtemp, readlink, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
+import { execPath } from 'node:process'
+import { type Egress, FORWARDER, openEgress } from './egress.ts'
+import { ValuetrainError } from './errors.ts'
+import { isInside } from './files.ts'
+import { borrowGit } from './jail-git.ts'
+import { findProgram } from './programs.ts'
+
+/** What a jail is built around. */
+export interface JailPlace {
+  /** The `bwrap` program, absolute; from `probeJail`. */
+  program: string
+  /** Absolute; the checkout that commands work in. Writable. */
+  worktree: string
+  /**
+   * Absolute, in the worktree: the only part of its `.valuetrain` that may be written. Null makes all of `.valuetrain`
+   * read-only; undefined leaves the whole checkout writable, for one that nobody keeps.
+   */
+  artifacts?: string | null
+  /** Repository paths, or globs ending in two stars, that stay as they are where they exist. */
+  protected?: readonly string[]
+  /** Hosts that may be reached, each as `host` (port 443) or `host:port`; none unless told. */
+  hosts?: readonly string[]
+}
+
+/** What one command gets besides the worktree. Absolute paths, seen in the jail under the same names. */
+export interface JailGrant {
+  /** Where it runs; the worktree unless told. */
+  cwd?: string
+  writable?: readonly string[]
+  readOnly?: readonly string[]
+}
+
+/** A command as it is to be started, jailed. */
+export interface Jailed {
+  argv: string[]
+  env: Record<string, string>
+}
+
+export interface Jail {
+  /** Returns the command in its jail. The environment loses what names places outside, and gains a home of its own. */
+  wrap(argv: readonly string[], env: Readonly<Record<string, string>>, grant?: JailGrant): Promise<Jailed>
+  /** Takes away what was made for the jail; nothing of the worktree. */
+  close(): Promise<void>
+}
+
+/** Where things of the jail's own lie inside of it. */
+const INSIDE = { git: '/run/valuetrain/git', home: '/run/valuetrain/home', egress: '/run/valuetrain/egress' } as const
+const PROXY_PORT = 8118
+
+/**
+ * Opens a jail for commands that execute files of a worktree: own user, process, network and mount namespaces; of the
+ * machine only programs and libraries, read-only; no home, no credentials, no repository but a private git directory that
+ * borrows the objects. What is committed in there is nobody's: the worktree's files are what is taken over.
+ *
+ * @throws VT_JAIL when the worktree's `.valuetrain` or artifacts folder is a link, so that binding it would lead elsewhere
+ */
+export async function openJail(place: JailPlace): Promise<Jail> {
+  const worktree = await realpath(place.worktree)
+  const scratch = await mkdtemp(join(tmpdir(), 'vt-jail-'))
+  let egress: Egress | undefined
+  try {
+    await mkdir(join(scratch, 'home'))
+    const git = await borrowGit(worktree, scratch, INSIDE.git)
+    const kept = await keptPaths(worktree, place)
+    const hosts = place.hosts ?? []
+    if (hosts.length > 0) egress = await openEgress(join(scratch, 'egress'), hosts)
+    const system = await systemMounts()
+    return {
+      async wrap(argv, env, grant = {}) {
+        const inner = await located(argv, env, grant.cwd ?? worktree)
+        return {
+          argv: jailArgv({
+            program: place.program,
+            system,
+            programs: await programFolders(env.PATH ?? '', inner[0] as string),
+            worktree,
+            kept,
+            scratch,
+            git,
+            egress: egress !== undefined,
+            cwd: grant.cwd ?? worktree,
+            writable: grant.writable ?? [],
+            readOnly: grant.readOnly ?? [],
+            argv: inner,
+          }),
+          env: jailedEnvironment(env, grant.writable ?? [], egress !== undefined),
+        }
+      },
+      async close() {
+        await egress?.close()
+        await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
+      },
+    }
+  } catch (error) {
+    await egress?.close()
+    await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
+    throw error
+  }
+}
+
+/** Everything the argument list is made of; all paths are absolute and exist. */
+export interface JailArguments {
+  program: string
+  /** Mounts of the system, as bwrap arguments. */
+  system: readonly string[]
+  /** Folders and files that hold programs, read-only. */
+  programs: readonly string[]
+  worktree: string
+  /** What of the worktree is read-only, and what of that is writable after all. */
+  kept: { readOnly: readonly string[]; writable: readonly string[] }
+  /** Folder on this machine with `home`, `git`, `gitfile` and `egress` for this jail. */
+  scratch: string
+  /** How the private git directory is laid over the worktree's own; undefined when it has none. */
+  git: { over: 'file' | 'folder'; objects: readonly string[] } | undefined
+  egress: boolean
+  cwd: string
+  writable: readonly string[]
+  readOnly: readonly string[]
+  argv: readonly string[]
+}
+
+/** Returns the command line of bubblewrap. Order matters: a later mount lies over an earlier one. */
+export function jailArgv(parts: JailArguments): string[] {
+  const { program, worktree, kept, scratch, git } = parts
+  const both = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path])
+  return [
+    program,
+    // All namespaces, the network's among them; nothing in there outlives its starter or reaches its terminal.
+    ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
+    ...['--disable-userns', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--hostname', 'jail'],
+    ...parts.system,
+    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/run'],
+    ...both('--ro-bind', parts.programs),
+    ...both('--ro-bind', parts.readOnly),
+    ...both('--bind', [worktree]),
+    ...both('--ro-bind', kept.readOnly),
+    ...both('--bind', kept.writable),
+    ...both('--bind', parts.writable),
+    ...['--bind', join(scratch, 'home'), INSIDE.home],
+    ...gitMounts(git, worktree, scratch),
+    ...(parts.egress ? ['--bind', join(scratch, 'egress'), INSIDE.egress] : []),
+    ...['--remount-ro', '/', '--chdir', parts.cwd, '--'],
+    ...limited(parts.egress ? forwarded(parts.argv) : parts.argv),
+  ]
+}
+
+function gitMounts(git: JailArguments['git'], worktree: string, scratch: string): string[] {
+  if (git === undefined) return []
+  const own = ['--bind', join(scratch, 'git'), INSIDE.git]
+  const over =
+    git.over === 'file'
+      ? ['--ro-bind', join(scratch, 'gitfile'), join(worktree, '.git')]
+      : ['--bind', join(scratch, 'git'), join(worktree, '.git')]
+  return [...git.objects.flatMap((path) => ['--ro-bind', path, path]), ...own, ...over]
+}
+
+/** Limits that hold for every process in there; time and output are limited from outside. */
+const LIMITS =
+  'unset PWD; ulimit -c 0; ulimit -n 4096 2>/dev/null; ulimit -u 2048 2>/dev/null; ulimit -f 8388608 2>/dev/null; exec "$@"'
+
+function limited(argv: readonly string[]): string[] {
+  return ['/bin/sh', '-c', LIMITS, 'sh', ...argv]
+}
+
+function forwarded(argv: readonly string[]): string[] {
+  return [execPath, '--eval', FORWARDER, '--', INSIDE.egress, String(PROXY_PORT), ...argv]
+}
+
+/** A variable that a program would follow out of the jail is no use in there, and may hold a credential. */
+const OUTSIDE_NAMES = /^(?:SSH_|GPG_|DBUS_|XDG_|GIT_(?!AUTHOR_|COMMITTER_)|DOCKER_|KUBECONFIG$|.*_PROXY$|.*_proxy$)/
+
+function jailedEnvironment(
+  env: Readonly<Record<string, string>>,
+  writable: readonly string[],
+  hasEgress: boolean,
+): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !OUTSIDE_NAMES.test(name))
+  const isGranted = (path: string | undefined) => path !== undefined && writable.some((folder) => isInside(folder, path))
+  const proxy = `http://127.0.0.1:${PROXY_PORT}`
+  return {
+    ...Object.fromEntries(kept),
+    HOME: isGranted(env.HOME) ? (env.HOME as string) : INSIDE.home,
+    TMPDIR: isGranted(env.TMPDIR) ? (env.TMPDIR as string) : '/tmp',
+    ...(hasEgress
+      ? { HTTPS_PROXY: proxy, https_proxy: proxy, HTTP_PROXY: proxy, http_proxy: proxy, NODE_USE_ENV_PROXY: '1' }
+      : {}),
+  }
+}
+
+/** The program by its real place, so that a link on PATH need not be followed in the jail. */
+async function located(argv: readonly string[], env: Readonly<Record<string, string>>, cwd: string): Promise<string[]> {
+  const [program = '', ...args] = argv
+  if (program.includes('/')) return [isAbsolute(program) ? program : join(cwd, program), ...args]
+  const found = await findProgram(program, env)
+  return [found ?? program, ...args]
+}
+
+const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/usr', '/nix/store']
+/** Of /etc only what programs need to run; no keys, no configuration of accounts or git. */
+const ETC = [
+  ...['alternatives', 'ca-certificates', 'ca-certificates.conf', 'fonts', 'group', 'hosts', 'ld.so.cache', 'ld.so.conf'],
+  ...['ld.so.conf.d', 'localtime', 'mime.types', 'nsswitch.conf', 'os-release', 'passwd', 'pki/tls/certs', 'protocols'],
+  ...['services', 'ssl/certs', 'ssl/openssl.cnf', 'terminfo', 'timezone'],
+]
+
+async function systemMounts(): Promise<string[]> {
+  const mounts: string[] = []
+  for (const path of SYSTEM) {
+    const found = await lstat(path).catch(() => undefined)
+    if (found?.isSymbolicLink()) mounts.push('--symlink', await readlink(path), path)
+    else if (found !== undefined) mounts.push('--ro-bind', path, path)
+  }
+  return [...mounts, ...ETC.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`])]
+}
+
+/** Folders of PATH outside the system's, each with the `lib` beside a `bin`, and those of Node and of the program itself. */
+async function programFolders(path: string, program: string): Promise<string[]> {
+  const listed = path.split(delimiter).filter((folder) => isAbsolute(folder))
+  const real = await realpath(program).catch(() => undefined)
+  const own = real === undefined ? [] : [packageOf(real)]
+  const folders = [...listed, dirname(execPath)].flatMap((folder) =>
+    basename(folder) === 'bin' ? [folder, join(dirname(folder), 'lib')] : [folder],
+  )
+  const candidates = [...new Set([...folders, ...own])].filter((folder) => !SYSTEM.some((root) => isInside(root, folder)))
+  const isThere = await Promise.all(
+    candidates.map((folder) =>
+      access(folder, constants.R_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  // A folder as wide as the root or a whole home is no place of programs.
+  return candidates.filter((folder, index) => isThere[index] && folder.split('/').length > 2 && !/^\/home\/[^/]+$/.test(folder))
+}
+
+/** The package a program belongs to, where it lies in one; else the program's file alone. */
+function packageOf(file: string): string {
+  const found = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)
+  return found?.[1] ?? file
+}
+
+async function keptPaths(worktree: string, place: JailPlace): Promise<JailArguments['kept']> {
+  if (place.artifacts === undefined) return { readOnly: [], writable: [] }
+  const readOnly: string[] = []
+  const own = join(worktree, '.valuetrain')
+  if ((await lstat(own).catch(() => undefined)) !== undefined) readOnly.push(await plain(own))
+  for (const glob of place.protected ?? []) {
+    const path = join(worktree, glob.replace(/\/\*\*$/, ''))
+    if (/[*?[{]/.test(path) || !isInside(worktree, path) || isInside(own, path)) continue
+    const real = await realpath(path).catch(() => undefined)
+    if (real === path) readOnly.push(path)
+  }
+  if (place.artifacts === null) return { readOnly, writable: [] }
+  return { readOnly, writable: [await plain(join(worktree, place.artifacts.slice((await realpath(place.worktree)).length)))] }
+}
+
+/** A folder that is what its name says; a link would carry the mount to wherever it leads. */
+async function plain(path: string): Promise<string> {
+  if ((await realpath(path).catch(() => undefined)) === path) return path
+  throw new ValuetrainError('VT_JAIL', `${path} is not there or is reached through a link, so no jail can be built on it`, {
+    kind: 'environment',
+    hint: 'see what replaced it; `valuetrain rescue list` shows what was kept',
+    details: { path },
+  })
+}
