@@ -66,7 +66,8 @@ export interface ModelAccess {
 
 /** Why a run may call no more. */
 export interface ModelStop {
-  kind: 'budget' | 'usage-limit'
+  /** `run-budget`: this run's own share is used up; a further run begins with a new one. */
+  kind: 'budget' | 'run-budget' | 'usage-limit'
   reason: string
   /** ISO 8601; when it may go on by itself. */
   until?: string
@@ -77,12 +78,16 @@ export interface ModelStop {
 /** One turn's way to models. */
 export interface ModelRun {
   readonly access: ModelAccess
-  /** Aborts when the run has been stopped. */
+  /** Aborts when there is no use in going on. A call that was refused for its price alone leaves the others be. */
   readonly signal: AbortSignal
   readonly stopped: ModelStop | undefined
   /** What was metered so far; undefined before the first call. */
   readonly usage: { tokensIn: number; tokensOut: number; costUsd: number } | undefined
-  /** Voids the key and waits until the calls under way are counted and recorded. */
+  /**
+   * Voids the key and waits until the calls under way are counted and recorded.
+   *
+   * @throws what `onCall` threw, if it did
+   */
   close(): Promise<void>
 }
 

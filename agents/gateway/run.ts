@@ -1,0 +1,104 @@
+import type { Clock } from '../../core/clock.ts'
+import { type CallTags, ModelCall, type ModelStop } from '../../core/contracts/model.ts'
+import type { Ids } from '../../core/ids.ts'
+import { picoOf, usdOf } from '../../core/money.ts'
+import type { Ledger } from './budget.ts'
+import type { Provider } from './dialects.ts'
+import type { PriceBook } from './prices.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What every call of a gateway needs. */
+export interface Kit {
+  readonly upstreams: Readonly<Record<Provider, Upstream>>
+  readonly book: PriceBook
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly ids: Ids
+  /** How long an answer is read on after its agent has gone. */
+  readonly drainMs: number
+}
+
+/** One turn's calls: whom they are for, what they came to, and whether more are let through. */
+export class Run {
+  readonly tags: CallTags
+  readonly #onCall: (call: ModelCall) => Promise<void>
+  readonly #controller = new AbortController()
+  readonly #ending = new AbortController()
+  readonly #underWay = new Set<Promise<void>>()
+  #stopped: ModelStop | undefined
+  #isOver = false
+  #failure: unknown
+  #calls = 0
+  #tokensIn = 0
+  #tokensOut = 0
+  #pico = 0n
+
+  constructor(tags: CallTags, onCall: (call: ModelCall) => Promise<void>) {
+    this.tags = tags
+    this.#onCall = onCall
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get stopped(): ModelStop | undefined {
+    return this.#stopped
+  }
+
+  /** Aborts when answers are waited for no longer. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** Whether its calls are passed on no more. */
+  get isOver(): boolean {
+    return this.#isOver || this.signal.aborted
+  }
+
+  get usage(): { tokensIn: number; tokensOut: number; costUsd: number } | undefined {
+    if (this.#calls === 0) return undefined
+    return { tokensIn: this.#tokensIn, tokensOut: this.#tokensOut, costUsd: usdOf(this.#pico) }
+  }
+
+  /** Says why calls are refused from here on; `forGood` also ends the turn. */
+  stop(stop: ModelStop, forGood: boolean): void {
+    if (forGood || this.#stopped === undefined) this.#stopped = stop
+    if (forGood) this.#controller.abort(new Error(stop.reason))
+  }
+
+  /** Adds a call to the sums and hands its line on. A line that cannot be written ends the run. */
+  async record(line: ModelCall): Promise<void> {
+    const call = ModelCall.parse(line)
+    const { input, cacheRead, cacheWrite, cacheWriteLong, output } = call.tokens
+    this.#calls += 1
+    this.#tokensIn += input + cacheRead + cacheWrite + cacheWriteLong
+    this.#tokensOut += output
+    this.#pico += call.costUsd === null ? 0n : picoOf(call.costUsd)
+    try {
+      await this.#onCall(call)
+    } catch (error) {
+      this.#failure ??= error
+      this.#controller.abort(error)
+    }
+  }
+
+  /** Keeps a call in mind until it is counted. */
+  async during(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work)
+    try {
+      await work
+    } finally {
+      this.#underWay.delete(work)
+    }
+  }
+
+  /** Lets no further call through, waits for those under way, and cuts them off when that takes too long. */
+  async close(drainMs: number): Promise<void> {
+    this.#isOver = true
+    const timer = setTimeout(() => this.#ending.abort(), drainMs)
+    await Promise.allSettled(this.#underWay)
+    clearTimeout(timer)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}
