@@ -1,6 +1,7 @@
 import { release } from 'node:os'
 import { findTickets } from '../../conductor/sources.ts'
 import { ticketFolder } from '../../core/contracts/names.ts'
+import { ValuetrainError } from '../../core/errors.ts'
 import { chooseJail, tryEscapes } from '../../core/jail-probe.ts'
 import { readerAt } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
@@ -28,6 +29,7 @@ export default defineCommand({
   flags: {
     spec: flag.switch('List each rule of the methodology and whether this repository holds it.'),
     jail: flag.switch('Build a jail and try each known way out of it.'),
+    mend: flag.switch('Make core.hooksPath absolute again where husky put its relative path back.'),
   },
   json: true,
   async run(context, { flags }) {
@@ -60,7 +62,12 @@ async function withHooks(context: Context, around: readonly SurroundingFinding[]
   const at = around.findIndex(({ id }) => id === 'hooks')
   if (at < 0) return [...around]
   const repository = await openRepository(context.cwd, context.env)
-  const hooks = await inspectHooks(repository, await ownGitDir(context), context.ids.ulid())
+  const hooks = await inspectHooks(repository, await ownGitDir(context), context.ids.ulid()).catch(
+    (error: unknown): SurroundingFinding[] => {
+      if (!(error instanceof ValuetrainError)) throw error
+      return [{ id: 'hooks', level: 'fail', what: error.message, todo: error.hint ?? null }]
+    },
+  )
   return [...around.slice(0, at), ...hooks, ...around.slice(at).filter(({ id }) => id !== 'hooks')]
 }
 

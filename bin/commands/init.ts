@@ -2,6 +2,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { readerOf } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
+import { installHooks } from '../../hooks/install.ts'
 import {
   CI_KINDS,
   ciFile,
