@@ -7,7 +7,7 @@ export interface CommandEntry {
   readonly id: string
   readonly summary: string
   /** Heading in the overview. */
-  readonly group: 'Begin' | 'Work' | 'Tickets' | 'Audit' | 'Rules' | 'Upkeep'
+  readonly group: 'Begin' | 'Work' | 'Tickets' | 'Training' | 'Audit' | 'Rules' | 'Upkeep'
   /** How its arguments are typed, for the overview. */
   readonly usage?: string
   readonly load: () => Promise<{ default: AnyCommand }>
@@ -106,6 +106,103 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'ISSUE',
     summary: 'End a ticket for good, with a reason',
     load: () => import('./commands/abort.ts'),
+  },
+  {
+    id: 'train',
+    group: 'Training',
+    usage: 'CONFIG',
+    summary: 'Train a policy, measure it, judge it by statistics',
+    load: () => import('./commands/train.ts'),
+  },
+  {
+    id: 'eval',
+    group: 'Training',
+    usage: 'RUN',
+    summary: "Measure a run's policy again",
+    load: () => import('./commands/eval.ts'),
+  },
+  { id: 'runs list', group: 'Training', summary: 'List the training runs', load: () => import('./commands/runs/list.ts') },
+  {
+    id: 'runs show',
+    group: 'Training',
+    usage: 'RUN',
+    summary: 'Show one run, or write a page about it',
+    load: () => import('./commands/runs/show.ts'),
+  },
+  {
+    id: 'runs compare',
+    group: 'Training',
+    usage: 'RUN RUN',
+    summary: 'Say what differs between two runs, and by how much',
+    load: () => import('./commands/runs/compare.ts'),
+  },
+  {
+    id: 'runs search',
+    group: 'Training',
+    usage: 'TERM',
+    summary: 'Find runs by words and conditions',
+    load: () => import('./commands/runs/search.ts'),
+  },
+  {
+    id: 'policy show',
+    group: 'Training',
+    usage: '[POLICY]',
+    summary: 'Say which run each policy in use is',
+    load: () => import('./commands/policy/show.ts'),
+  },
+  {
+    id: 'policy promote',
+    group: 'Training',
+    usage: 'RUN',
+    summary: "Put a run's policy into use",
+    load: () => import('./commands/policy/promote.ts'),
+  },
+  {
+    id: 'policy rollback',
+    group: 'Training',
+    usage: 'POLICY',
+    summary: 'Put the policy before back into use',
+    load: () => import('./commands/policy/rollback.ts'),
+  },
+  {
+    id: 'export',
+    group: 'Training',
+    usage: 'POLICY --out DIR',
+    summary: 'Write a policy as safetensors, ONNX or for TensorFlow.js',
+    load: () => import('./commands/export.ts'),
+  },
+  {
+    id: 'serve',
+    group: 'Training',
+    usage: 'POLICY',
+    summary: 'Answer decisions over HTTP',
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    id: 'reward test',
+    group: 'Training',
+    usage: 'FILE',
+    summary: 'Hold a reward against sample episodes',
+    load: () => import('./commands/reward/test.ts'),
+  },
+  {
+    id: 'accel install',
+    group: 'Training',
+    usage: 'gpu|cpu',
+    summary: 'Install TensorFlow.js in a folder of its own',
+    load: () => import('./commands/accel/install.ts'),
+  },
+  {
+    id: 'accel remove',
+    group: 'Training',
+    summary: 'Remove it again',
+    load: () => import('./commands/accel/remove.ts'),
+  },
+  {
+    id: 'accel doctor',
+    group: 'Training',
+    summary: 'Say what there is to compute with',
+    load: () => import('./commands/accel/doctor.ts'),
   },
   {
     id: 'session show',

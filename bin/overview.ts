@@ -1,6 +1,6 @@
 import { COMMANDS, type CommandEntry } from './commands.ts'
 
-const GROUPS = ['Begin', 'Work', 'Tickets', 'Audit', 'Rules', 'Upkeep'] as const
+const GROUPS = ['Begin', 'Work', 'Tickets', 'Training', 'Audit', 'Rules', 'Upkeep'] as const
 
 /** Returns the help of the whole program. Loads no command. */
 export function overview(version: string, table: readonly CommandEntry[] = COMMANDS): string {

@@ -44,7 +44,12 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
               patch: { 'settings.exploration': { kind: 'linear', from: 1, to: 0.1, over: 0.5 } },
             },
           ]
-        : [{ does: 'reward entropy', patch: { 'settings.entropyBonus': config.settings.entropyBonus === 0 ? 0.01 : 2 * config.settings.entropyBonus } }]),
+        : [
+            {
+              does: 'reward entropy',
+              patch: { 'settings.entropyBonus': config.settings.entropyBonus === 0 ? 0.01 : 2 * config.settings.entropyBonus },
+            },
+          ]),
       halfRate(config),
     ],
   },
@@ -54,7 +59,12 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     cause: 'Every episode returned the same, so no action looks better than another.',
     fixes: (config) => [
       ...(config.algorithm === 'dqn'
-        ? [{ does: 'gather more before learning begins', patch: { 'settings.learningStarts': 10 * Math.max(1, config.settings.learningStarts) } }]
+        ? [
+            {
+              does: 'gather more before learning begins',
+              patch: { 'settings.learningStarts': 10 * Math.max(1, config.settings.learningStarts) },
+            },
+          ]
         : [{ does: 'reward entropy, so that something else happens at all', patch: { 'settings.entropyBonus': 0.02 } }]),
       { does: 'step more environments side by side', patch: morePlaces(config) },
       { does: 'give credit for partial success in the environment, or leave out cases that are solved or hopeless', patch: {} },
@@ -80,8 +90,12 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'out of memory',
     cause: 'Batches or layers do not fit into the memory of the backend or of the machine.',
     fixes: (config) => [
-      ...(config.algorithm === 'reinforce' ? [] : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
-      ...(config.algorithm === 'dqn' ? [{ does: 'halve the replay buffer', patch: { 'settings.bufferSize': half(config.settings.bufferSize) } }] : []),
+      ...(config.algorithm === 'reinforce'
+        ? []
+        : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
+      ...(config.algorithm === 'dqn'
+        ? [{ does: 'halve the replay buffer', patch: { 'settings.bufferSize': half(config.settings.bufferSize) } }]
+        : []),
       { does: 'halve the layers', patch: { 'settings.hidden': config.settings.hidden.map(half) } },
     ],
   },
@@ -111,7 +125,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'over budget',
     cause: 'The run has used the time or the money its configuration allows.',
     fixes: (config) => [
-      ...(config.limits.minutes === null ? [] : [{ does: 'allow twice the time', patch: { 'limits.minutes': 2 * config.limits.minutes } }]),
+      ...(config.limits.minutes === null
+        ? []
+        : [{ does: 'allow twice the time', patch: { 'limits.minutes': 2 * config.limits.minutes } }]),
       ...(config.limits.usd === null ? [] : [{ does: 'allow twice the money', patch: { 'limits.usd': 2 * config.limits.usd } }]),
       { does: 'train half as long', patch: { 'settings.totalSteps': Math.max(1, Math.floor(config.settings.totalSteps / 2)) } },
     ],
@@ -126,7 +142,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     code: 'T701',
     title: 'not reproducible',
     cause: 'The same inputs gave other bytes: something outside the hash moves the run.',
-    fixes: () => [{ does: 'name every file the run reads under `data`, and seed every random draw of the environment', patch: {} }],
+    fixes: () => [
+      { does: 'name every file the run reads under `data`, and seed every random draw of the environment', patch: {} },
+    ],
   },
 ]
 

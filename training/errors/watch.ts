@@ -49,7 +49,9 @@ function movedTooFar(rows: readonly MetricRow[], config: TrainConfig): Anomaly |
   return { code: 'T101', evidence: `the policy moved ${short(kl)} nats in one update, over 10 times its target ${short(target)}` }
 }
 
-function valuesWorseThanConstant(rows: readonly MetricRow[]): Anomaly | undefined {
+function valuesWorseThanConstant(rows: readonly MetricRow[], _: TrainConfig, spec: EnvironmentSpec): Anomaly | undefined {
+  // Returns that are all the same leave no variance to explain.
+  if (isSolved(rows, spec)) return undefined
   const explained = last(rows, 'explained_variance', 5)
   if (explained.length < 5 || explained.some((value) => value >= -1)) return undefined
   return { code: 'T101', evidence: 'for five updates the value network was worse than a constant (explained variance below -1)' }

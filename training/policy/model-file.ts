@@ -50,7 +50,12 @@ export function renderPolicy(model: PolicyModel): PolicyFiles {
     head: model.head,
     environment: model.environment,
     // JSON has no infinity: an open side is null.
-    observation: { ...observation, shape: [...observation.shape], low: observation.low.map(open), high: observation.high.map(open) },
+    observation: {
+      ...observation,
+      shape: [...observation.shape],
+      low: observation.low.map(open),
+      high: observation.high.map(open),
+    },
     action: { kind: 'discrete', n: action.n, ...(action.names === undefined ? {} : { names: [...action.names] }) },
     ...(normaliser === undefined ? {} : { normaliser: { epsilon: normaliser.epsilon, clip: normaliser.clip } }),
     layers: model.layers.map(({ inputs, outputs, activation }) => ({ inputs, outputs, activation })),
@@ -130,9 +135,13 @@ function readModel(text: string, from: string): ModelJson {
     Number.isInteger(json.action?.n) &&
     typeof json.weights?.sha256 === 'string'
   if (sound) return json as ModelJson
-  throw new ValuetrainError('VT_POLICY_FOREIGN', `${from}/${MODEL_FILE} is no policy of ours but "${json?.format ?? 'nothing named'}"`, {
-    hint: `this version reads ${FORMAT}`,
-  })
+  throw new ValuetrainError(
+    'VT_POLICY_FOREIGN',
+    `${from}/${MODEL_FILE} is no policy of ours but "${json?.format ?? 'nothing named'}"`,
+    {
+      hint: `this version reads ${FORMAT}`,
+    },
+  )
 }
 
 function open(bound: number): number | null {

@@ -53,10 +53,14 @@ export function parsePromotion(text: string, file: string): Promotion {
   const id = /([0-9A-Z]+)\.md$/.exec(file)?.[1] ?? ''
   const front = checkShape(Front, parseFrontMatter(text, file).data, file)
   if (ULID.test(id) && file.endsWith(promotionFile({ policy: front.policy, id }))) return { ...front, id }
-  throw new ValuetrainError('VT_PROMOTION_MISPLACED', `${file} is a record of the policy "${front.policy}" and does not lie where those lie`, {
-    kind: 'config',
-    hint: `move it to ${POLICIES_FOLDER}/${front.policy}/promotions/`,
-  })
+  throw new ValuetrainError(
+    'VT_PROMOTION_MISPLACED',
+    `${file} is a record of the policy "${front.policy}" and does not lie where those lie`,
+    {
+      kind: 'config',
+      hint: `move it to ${POLICIES_FOLDER}/${front.policy}/promotions/`,
+    },
+  )
 }
 
 /** Returns the names of policies that have records, sorted. @param reader of the default branch */

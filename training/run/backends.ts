@@ -22,11 +22,7 @@ export function acceleratorFolder(stateDir: string): string {
 }
 
 /** Chooses the backend for a configuration. @throws VT_BACKEND_UNSUPPORTED, VT_TFJS_MISSING, VT_TFJS_LOAD */
-export async function chooseBackends(
-  wish: BackendWishName,
-  config: TrainConfig,
-  places: readonly string[],
-): Promise<Backends> {
+export async function chooseBackends(wish: BackendWishName, config: TrainConfig, places: readonly string[]): Promise<Backends> {
   const { hidden } = config.settings
   const widths = hidden.reduce((sum, width, index) => sum + width * (hidden[index - 1] ?? width), 0)
   const rows = config.algorithm === 'reinforce' ? 256 : config.settings.minibatch

@@ -55,7 +55,11 @@ export async function compareRuns(a: StoredRun, b: StoredRun): Promise<Compariso
   const inputs = keys
     .filter((key) => JSON.stringify(first.get(key)) !== JSON.stringify(second.get(key)))
     .map((key) => ({ key, values: [first.get(key) ?? null, second.get(key) ?? null] as [unknown, unknown] }))
-  const common = { runs: [a.id, b.id] as [string, string], inputs, means: [a.verdict.candidate, b.verdict.candidate] as Comparison['means'] }
+  const common = {
+    runs: [a.id, b.id] as [string, string],
+    inputs,
+    means: [a.verdict.candidate, b.verdict.candidate] as Comparison['means'],
+  }
   const [one, two] = await Promise.all([evaluationOf(a), evaluationOf(b)])
   if (JSON.stringify(one.suite) !== JSON.stringify(two.suite)) {
     return { ...common, difference: undefined, why: 'they were measured on different episodes, so their scores are not compared' }

@@ -38,7 +38,8 @@ export function renderCurve(
   levels: readonly { label: string; value: number }[] = [],
 ): string {
   const points = lines.flatMap(({ points }) => points)
-  if (points.length === 0) return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="40"><text x="8" y="24">${text(title)}: nothing measured</text></svg>`
+  if (points.length === 0)
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="40"><text x="8" y="24">${text(title)}: nothing measured</text></svg>`
   const ys = [...points.map(([, y]) => y), ...levels.map(({ value }) => value)]
   const [maxX, lowY, highY] = [most(points.map(([x]) => x)), -most(ys.map((y) => -y)), most(ys)]
   const spread = highY - lowY || 1

@@ -107,14 +107,20 @@ async function keepResult(folder: string, trained: readonly TrainedPolicy[], mea
   await writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result)}\n`)
 }
 
-async function finish(order: RunOrder, { id, hash, inputs, problem }: PreparedRun, journal: Journal, meter: Meter): Promise<RunOutcome> {
+async function finish(
+  order: RunOrder,
+  { id, hash, inputs, problem }: PreparedRun,
+  journal: Journal,
+  meter: Meter,
+): Promise<RunOutcome> {
   const { config, champion } = order
   const { spec } = problem
   const { policy, measured, rows } = JSON.parse(await readFile(join(journal.folder, 'result.json'), 'utf8')) as Result
   const rules = rulesOf(config, spec, champion !== undefined)
   const verdict = judgeRun(id, measured, rules)
   if (journal.state === 'gating') await journal.enter('committing', { verdict: verdict.verdict })
-  if (journal.state === 'committing') await journal.enter('done', { verdict: verdict.verdict, ms: Math.round(meter.ms()), usd: meter.usd() })
+  if (journal.state === 'committing')
+    await journal.enter('done', { verdict: verdict.verdict, ms: Math.round(meter.ms()), usd: meter.usd() })
   const kept = keptRows(rows)
   const seeds = seedsOf(config).map((seed) => ({
     seed,
@@ -157,13 +163,16 @@ async function noteFailure(order: RunOrder, { id }: PreparedRun, journal: Journa
   // A disk that is full can hold no note either; the failure itself is what has to be told.
   await journal.enter(state, facts).catch(() => {})
   if (diagnosis === undefined) return cause
-  await writeAtomically(diagnosisFile(order.stateDir, order.config.name), pretty({ run: id, source: order.provenance.source, ...diagnosis })).catch(
-    () => {},
-  )
+  await writeAtomically(
+    diagnosisFile(order.stateDir, order.config.name),
+    pretty({ run: id, source: order.provenance.source, ...diagnosis }),
+  ).catch(() => {})
   const error = cause as ValuetrainError
   return new ValuetrainError(error.code as `VT_${string}`, `${diagnosis.code} ${diagnosis.title}: ${error.message}`, {
     kind: error.kind,
-    hint: diagnosis.fixes[0] ? `${diagnosis.fixes[0].does}: \`valuetrain train ${order.provenance.source} --fix\`` : (error.hint ?? diagnosis.cause),
+    hint: diagnosis.fixes[0]
+      ? `${diagnosis.fixes[0].does}: \`valuetrain train ${order.provenance.source} --fix\``
+      : (error.hint ?? diagnosis.cause),
     details: { ...error.details, run: id, diagnosis: diagnosis.code },
     cause,
   })

@@ -79,7 +79,9 @@ export function runsAt(git: Git, commit: string): RunSource {
   return {
     source: commit,
     async read(path) {
-      const found = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}:${path}`], { okExit: [0, 1, 128] })
+      const found = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}:${path}`], {
+        okExit: [0, 1, 128],
+      })
       return found.code === 0 ? git.bytes(['cat-file', 'blob', found.stdout.trim()]) : undefined
     },
     folders: (folder) => reader.folders(folder),
@@ -103,9 +105,13 @@ export async function findRun(source: RunSource, word: string): Promise<string> 
       hint: 'give more digits',
     })
   }
-  throw new ValuetrainError('VT_RUN_UNKNOWN', `there is no run "${word.slice(0, 80)}"${didYouMean(word, known)} in ${source.source}`, {
-    hint: known.length === 0 ? 'train one with `valuetrain train cart-pole-fast`' : '`valuetrain runs list` lists them',
-  })
+  throw new ValuetrainError(
+    'VT_RUN_UNKNOWN',
+    `there is no run "${word.slice(0, 80)}"${didYouMean(word, known)} in ${source.source}`,
+    {
+      hint: known.length === 0 ? 'train one with `valuetrain train cart-pole-fast`' : '`valuetrain runs list` lists them',
+    },
+  )
 }
 
 /**
@@ -172,15 +178,22 @@ export async function writeRunFolder(
   beside: ReadonlyMap<string, string>,
 ): Promise<{ folder: string; manifest: Manifest; written: boolean }> {
   const listed = Object.fromEntries(
-    [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, content]) => {
-      return [name, { sha256: sha256(content), bytes: Buffer.byteLength(content) }]
-    }),
+    [...files]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, content]) => {
+        return [name, { sha256: sha256(content), bytes: Buffer.byteLength(content) }]
+      }),
   )
   const whole: Manifest = { schema: 1, ...manifest, files: listed, result: resultOf(listed) }
   const folder = `${TRAINING_FOLDER}/${manifest.run}`
   const target = await resolveInside(root, folder)
   const source = runsIn(root)
-  if (await lstat(target).then(() => true, () => false)) {
+  if (
+    await lstat(target).then(
+      () => true,
+      () => false,
+    )
+  ) {
     const there = await readRun(source, manifest.run)
     if (there.manifest.result === whole.result) return { folder, manifest: there.manifest, written: false }
     const differing = Object.keys(listed).filter((name) => there.manifest.files[name]?.sha256 !== listed[name]?.sha256)
@@ -221,5 +234,8 @@ function altered(id: string, problems: readonly string[]): ValuetrainError {
 }
 
 function parseLines(text: string): Record<string, unknown>[] {
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
 }

@@ -1,6 +1,6 @@
+import type { RunLine } from './compare.ts'
 import { linesOf, renderCurve, text } from './curve.ts'
 import type { MetricRow } from './journal.ts'
-import type { RunLine } from './compare.ts'
 import type { RunVerdict } from './verdict.ts'
 
 export interface HtmlRun {
@@ -30,7 +30,12 @@ table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;border-b
 /** Returns a page about runs that opens without a network: styles and curves stand in it, and it holds no script. */
 export function renderHtml(runs: readonly HtmlRun[]): string {
   const overview = runs.map(({ line }) => {
-    const cells = [`<a href="#${line.run}"><code>${line.run}</code></a>`, text(line.policy), text(line.algorithm), text(line.environment)]
+    const cells = [
+      `<a href="#${line.run}"><code>${line.run}</code></a>`,
+      text(line.policy),
+      text(line.algorithm),
+      text(line.environment),
+    ]
     const verdict = `<span class="${line.verdict}">${line.verdict}</span>`
     return `<tr>${[...cells, verdict, show(line.candidate), show(line.baseline), String(line.seeds)].map((cell) => `<td>${cell}</td>`).join('')}</tr>`
   })

@@ -1,6 +1,14 @@
 export { acceleratorFolder, BACKEND_WISHES, type Backends, type BackendWishName, chooseBackends } from './backends.ts'
 export { type Comparison, compareRuns, evaluationOf, lineOf, matches, type RunLine } from './compare.ts'
-export { attemptOf, checkTrainConfig, parseTrainConfig, type TrainConfig, TrainFile, unknownConfig, withSettings } from './config.ts'
+export {
+  attemptOf,
+  checkTrainConfig,
+  parseTrainConfig,
+  type TrainConfig,
+  TrainFile,
+  unknownConfig,
+  withSettings,
+} from './config.ts'
 export { linesOf, renderCurve } from './curve.ts'
 export { diagnosisFile, executeRun, type RunOutcome } from './execute.ts'
 export {

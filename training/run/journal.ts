@@ -8,7 +8,7 @@ import { type Clock, timestamp } from '../../core/clock.ts'
 import { appendDurably, writeAtomically } from '../../core/files.ts'
 import { loadCheckpoint, saveCheckpoint } from '../checkpoint.ts'
 import type { Metrics, TrainingState } from '../types.ts'
-import { RUN_STATES, requireFollows, type RunState } from './state.ts'
+import { RUN_STATES, type RunState, requireFollows } from './state.ts'
 
 /** One line of `events.jsonl`. */
 export interface RunEvent {

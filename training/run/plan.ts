@@ -60,15 +60,29 @@ export async function planRun(
     champion: given.champion,
     detects: {
       standardDeviations: detectableMeanDifference(episodes, 1),
-      points: [0.05, 0.1, 0.2, 0.3].map((discordant) => ({ discordant, points: 100 * detectableDifference(episodes, discordant) })),
+      points: [0.05, 0.1, 0.2, 0.3].map((discordant) => ({
+        discordant,
+        points: 100 * detectableDifference(episodes, discordant),
+      })),
     },
-    writes: ['run.yaml', 'metrics.jsonl', 'events.jsonl', 'eval.json', 'verdict.json', 'REPORT.md', 'policy.safetensors', 'model.json'].map(
-      (name) => `${TRAINING_FOLDER}/${id}/${name}`,
-    ),
+    writes: [
+      'run.yaml',
+      'metrics.jsonl',
+      'events.jsonl',
+      'eval.json',
+      'verdict.json',
+      'REPORT.md',
+      'policy.safetensors',
+      'model.json',
+    ].map((name) => `${TRAINING_FOLDER}/${id}/${name}`),
   }
 }
 
-async function rateOf(config: TrainConfig, problem: PreparedRun['problem'], { backends, clock }: { backends: Backends; clock: Clock }) {
+async function rateOf(
+  config: TrainConfig,
+  problem: PreparedRun['problem'],
+  { backends, clock }: { backends: Backends; clock: Clock },
+) {
   const environment = await problem.vector(config.settings.environments)
   try {
     const learner = openLearner(config, environment, await backends.open(), config.seed)

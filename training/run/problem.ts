@@ -39,13 +39,19 @@ const MOST_PROCESSES = 32
  */
 export async function openProblem(config: TrainConfig, surroundings: Surroundings): Promise<Problem> {
   const problem =
-    typeof config.environment === 'string' ? builtIn(config.environment) : await attached(config, config.environment, surroundings)
+    typeof config.environment === 'string'
+      ? builtIn(config.environment)
+      : await attached(config, config.environment, surroundings)
   const { id, action } = problem.spec
   if (action.kind !== 'discrete') {
-    throw new ValuetrainError('VT_ENV_ACTIONS', `${id} takes real numbers as actions; ${config.algorithm} chooses numbered ones`, {
-      kind: 'config',
-      hint: 'choose an environment with numbered actions, or divide the range into a few of them',
-    })
+    throw new ValuetrainError(
+      'VT_ENV_ACTIONS',
+      `${id} takes real numbers as actions; ${config.algorithm} chooses numbered ones`,
+      {
+        kind: 'config',
+        hint: 'choose an environment with numbered actions, or divide the range into a few of them',
+      },
+    )
   }
   return problem
 }
@@ -70,10 +76,14 @@ async function attached(
     ['evaluation.episodes', evaluation.episodes],
   ] as const) {
     if (value <= MOST_PROCESSES) continue
-    throw new ValuetrainError('VT_CONFIG', `${key} is ${value}; a program's environment is a process each, ${MOST_PROCESSES} at most`, {
-      kind: 'config',
-      hint: `set ${key} to ${MOST_PROCESSES} or fewer`,
-    })
+    throw new ValuetrainError(
+      'VT_CONFIG',
+      `${key} is ${value}; a program's environment is a process each, ${MOST_PROCESSES} at most`,
+      {
+        kind: 'config',
+        hint: `set ${key} to ${MOST_PROCESSES} or fewer`,
+      },
+    )
   }
   const launch = () =>
     openProcessEnvironment({

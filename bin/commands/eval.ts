@@ -1,0 +1,96 @@
+import { ValuetrainError } from '../../core/errors.ts'
+import { evaluateRandom, meanScore } from '../../training/evaluate.ts'
+import { policyInUse } from '../../training/policy/index.ts'
+import {
+  checkTrainConfig,
+  evaluationOf,
+  findRun,
+  judgeRun,
+  measurePolicy,
+  openProblem,
+  policyOfRun,
+  readRun,
+  rulesOf,
+} from '../../training/run/index.ts'
+import { argument, defineCommand, flag } from '../command.ts'
+import { openTraining } from '../training.ts'
+
+export default defineCommand({
+  description:
+    "Measures a run's policy again. On the run's own episodes the scores must come out as they are recorded; with --seed it is measured on episodes that it has never been judged on, against the champion where there is one. Nothing is written.",
+  examples: [
+    { does: 'Check that a run’s scores can be had again', line: 'eval 109ebffd4a51' },
+    { does: 'Measure on other episodes', line: 'eval 109ebffd4a51 --seed 777 --episodes 500' },
+  ],
+  args: { run: argument.text('A run, or its first digits.') },
+  flags: {
+    seed: flag.count('N', 'Decides how the episodes begin.', 0),
+    episodes: flag.count('N', 'Episodes.', 2, 100_000),
+  },
+  json: true,
+  async run(context, { args, flags }) {
+    const place = await openTraining(context)
+    const stored = await readRun(place.runs, await findRun(place.runs, args.run))
+    const { inputs, policy: name } = stored.manifest
+    const recorded = await evaluationOf(stored)
+    const same = flags.seed === undefined && flags.episodes === undefined
+    const evaluation = {
+      ...(inputs.evaluation as Record<string, unknown>),
+      ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+      ...(flags.episodes === undefined ? {} : { episodes: flags.episodes }),
+    }
+    const process = (inputs.environment as { command?: string[] }).command
+    const environment = process === undefined ? inputs.environment : { process: { command: process } }
+    const { algorithm, settings, seeds, rules } = inputs as {
+      algorithm: string
+      settings: unknown
+      seeds: number[]
+      rules: unknown
+    }
+    const shape = { name, algorithm, settings, environment, evaluation, rules, seed: seeds[0], seeds: seeds.length }
+    const config = checkTrainConfig(shape, `run ${stored.id}`)
+    const problem = await openProblem(config, place)
+    const model = await policyOfRun(stored)
+    const candidate = await measurePolicy(model, config, problem, stored.manifest.policySeed)
+    if (same) {
+      const before = recorded.candidate.filter(({ seed }) => seed === stored.manifest.policySeed)
+      const flaky = candidate.filter((row, index) => row.score !== before[index]?.score).map((row) => row.case)
+      if (flaky.length > 0) {
+        throw new ValuetrainError(
+          'VT_EVAL_FLAKY',
+          `T502 flaky case: ${flaky.length} of ${candidate.length} episodes of run ${stored.id} scored differently this time, first ${flaky[0]}`,
+          {
+            kind: 'gate',
+            hint: 'make the environment answer the same to the same seed, or leave those cases out',
+            details: { diagnosis: 'T502', cases: flaky.slice(0, 50) },
+          },
+        )
+      }
+      const mean = meanScore(candidate)
+      context.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ run: stored.id, same: true, episodes: candidate.length, mean })}\n`
+          : `run ${stored.id}: ${candidate.length} episodes, mean ${mean}, the same as recorded\n`,
+      )
+      return 0
+    }
+    const champion = await policyInUse(place.shared.reader, place.shared.runs, name)
+    const rival = champion === undefined || champion.version === stored.manifest.version ? undefined : champion
+    const other = rival === undefined ? undefined : await measurePolicy(rival.model, config, problem, 0)
+    const { episodes, seed } = config.evaluation
+    const random = (await evaluateRandom({ open: problem.open, episodes, seed })).map((row) => ({ ...row, seed: 0 }))
+    const measured = { candidate, untrained: random, random, ...(other === undefined ? {} : { champion: other }) }
+    // One policy is measured here, so rules over several learners have nothing to say.
+    const asked = rulesOf({ rules: config.rules, seeds: 1 }, problem.spec, rival !== undefined).filter(
+      ({ rule }) => rule !== 'seeds',
+    )
+    const verdict = judgeRun(`${stored.id} ${seed}`, measured, asked)
+    const reasons = verdict.reasons.filter((reason) => !reason.includes('untrained'))
+    context.stdout.write(
+      flags.json
+        ? `${JSON.stringify({ run: stored.id, same: false, seed, episodes, against: rival?.run ?? null, verdict: verdict.verdict, candidate: verdict.candidate, baseline: verdict.baseline, reasons })}\n`
+        : `run ${stored.id}: ${verdict.verdict}\n${reasons.map((reason) => `  ${reason}`).join('\n')}\n`,
+    )
+    return verdict.verdict === 'pass' ? 0 : 1
+  },
+})

@@ -1,0 +1,73 @@
+import { ValuetrainError } from '../../../core/errors.ts'
+import { promote, readPromotions } from '../../../training/policy/index.ts'
+import { findRun, readRun, wasDirty } from '../../../training/run/index.ts'
+import { argument, defineCommand, flag } from '../../command.ts'
+import { aliasFlag, commitPromotion, requireCommitted } from '../../policies.ts'
+import { openTraining } from '../../training.ts'
+import { operatorName } from '../../wiring.ts'
+
+export default defineCommand({
+  description:
+    'Puts a run’s policy into use: writes one new record and commits it. A run that did not pass, was trained from a tree with uncommitted changes, or is not committed is refused. The alias is what the default branch says.',
+  examples: [
+    { does: 'Make a run the champion', line: 'policy promote 109e' },
+    { does: 'Let it answer a share of the requests first', line: 'policy promote 109e --as challenger' },
+    { does: 'Settle two records that contradict each other', line: 'policy promote 109e --as champion --settle' },
+  ],
+  args: { run: argument.text('A run, or its first digits.') },
+  flags: {
+    as: aliasFlag,
+    reason: flag.text('TEXT', 'Why, for the record.'),
+    settle: flag.switch('Replace every record of the alias, also when there are two.'),
+  },
+  json: true,
+  async run(context, { args, flags }) {
+    const place = await openTraining(context)
+    const stored = await readRun(place.runs, await findRun(place.runs, args.run))
+    const { policy, version } = stored.manifest
+    if (stored.verdict.verdict !== 'pass') {
+      throw new ValuetrainError(
+        'VT_PROMOTION_REFUSED',
+        `run ${stored.id} was judged "${stored.verdict.verdict}", so it promotes nothing`,
+        {
+          kind: 'gate',
+          hint: stored.verdict.reasons[0] ?? 'train it again',
+        },
+      )
+    }
+    if (wasDirty(stored) !== false) {
+      throw new ValuetrainError(
+        'VT_PROMOTION_DIRTY',
+        `run ${stored.id} was trained from a tree with changes that were not committed`,
+        {
+          kind: 'gate',
+          hint: `commit them, move .valuetrain/training/${stored.id} away and train it again`,
+        },
+      )
+    }
+    await requireCommitted(place, stored.folder, stored.id)
+    const records = await readPromotions(place.shared.reader, policy)
+    const alias = flags.as ?? 'champion'
+    const record = promote(
+      records,
+      {
+        id: context.ids.ulid(),
+        policy,
+        alias,
+        run: stored.id,
+        version,
+        verdict: stored.verdict.verdict,
+        by: await operatorName(place.repository),
+        reason: flags.reason,
+      },
+      { settle: flags.settle },
+    )
+    const { file, commit, counts } = await commitPromotion(place, record)
+    context.stdout.write(
+      flags.json
+        ? `${JSON.stringify({ record, file, commit, counts })}\n`
+        : `${policy} ${alias} is run ${stored.id}${counts ? '' : `, once ${file} is on ${place.branch}`}\nwrote ${file}\n`,
+    )
+    return 0
+  },
+})

@@ -1,0 +1,277 @@
+/**
+ * A policy behind HTTP: `POST /decide`, `POST /outcome`, `GET /health`, `GET /metrics`. Which policy it is follows the
+ * promotion records; a change takes effect between two requests.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Clock, timestamp } from '../../core/clock.ts'
+import { ValuetrainError } from '../../core/errors.ts'
+import type { Ids } from '../../core/ids.ts'
+import { sizeOf } from '../env/space.ts'
+import { policyOf } from '../nn/policy.ts'
+import { randomFrom } from '../random.ts'
+import type { Champion } from '../run/order.ts'
+import type { Policy, Random } from '../types.ts'
+import { openLineLog } from './log.ts'
+import { type Breach, openMeters, type Thresholds } from './meters.ts'
+import { type Arm, armOf } from './split.ts'
+
+/** What is in use, as the promotion records say. */
+export interface InUse {
+  /** The commit they were read from. */
+  commit: string
+  champion: Champion
+  challenger?: Champion
+}
+
+export interface ServeOptions {
+  policy: string
+  port: number
+  /** Address to listen on; only this machine unless told. */
+  host?: string
+  /** Share of keys that the challenger answers while there is one, in [0, 1]. */
+  share: number
+  /** Draw actions by their probabilities instead of taking the best. */
+  explore: boolean
+  thresholds: Thresholds
+  /** Returns what is in use now; the same object while nothing has changed. */
+  load: () => Promise<InUse>
+  /** Milliseconds between two looks. */
+  pollMs?: number
+  /** Absolute; decisions and outcomes are appended to it. */
+  log: string
+  clock: Clock
+  ids: Ids
+  /** Told once when a limit stops to hold, and again only after it held. */
+  onBreach: (breach: Breach) => Promise<void>
+  onNote: (text: string) => void
+}
+
+export interface PolicyServer {
+  /** E.g. `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Looks at once whether something else is in use. */
+  refresh(): Promise<void>
+  /** Answers what has begun, writes the log and ends. */
+  close(): Promise<void>
+}
+
+/** Bytes of a request that are read. */
+const MOST_BYTES = 1_000_000
+
+interface Served extends Champion {
+  policy: Policy<number>
+  size: number
+  names: readonly string[] | undefined
+}
+
+/** Starts serving. @throws VT_SERVE_ADDRESS when the address is taken; whatever `load` throws at the first look */
+export async function servePolicy(options: ServeOptions): Promise<PolicyServer> {
+  const { clock, ids, thresholds, onNote } = options
+  let inUse = await options.load()
+  let served = serving(inUse)
+  const meters = openMeters()
+  const log = openLineLog(options.log, (cause, lines) =>
+    onNote(`${lines} lines could not be logged: ${(cause as Error).message}`),
+  )
+  const random = randomFrom(ids.ulid())
+  const told = new Set<string>()
+  const started = clock.monotonic()
+
+  const refresh = async () => {
+    try {
+      const now = await options.load()
+      if (now === inUse) return
+      served = serving(now)
+      inUse = now
+      const challenger = now.challenger === undefined ? '' : `, challenger run ${now.challenger.run}`
+      onNote(`champion run ${now.champion.run}${challenger}, by ${now.commit.slice(0, 12)}`)
+    } catch (cause) {
+      // What is served stays served: a record that contradicts another one is a person's to settle.
+      onNote(`what is in use cannot be read, nothing changes: ${(cause as Error).message}`)
+    }
+  }
+  const watchLimits = async () => {
+    const breaches = meters.breaches(thresholds)
+    const names = new Set(breaches.map(({ what, arm }) => `${what} ${arm}`))
+    for (const name of told) if (!names.has(name)) told.delete(name)
+    for (const breach of breaches) {
+      const name = `${breach.what} ${breach.arm}`
+      if (told.has(name)) continue
+      told.add(name)
+      await options.onBreach(breach).catch((cause) => onNote(`the breach could not be reported: ${(cause as Error).message}`))
+    }
+  }
+
+  const decide = (body: Record<string, unknown>): object => {
+    const began = clock.monotonic()
+    const key = typeof body.key === 'string' ? body.key : undefined
+    const id = ids.ulid()
+    const share = served.challenger === undefined ? 0 : options.share
+    const arm = armOf(options.policy, key ?? id, share)
+    const one = (arm === 'challenger' ? served.challenger : undefined) ?? served.champion
+    const observation = observationOf(body.observation, one.size)
+    try {
+      const { action, propensity } = one.policy.act(observation, random as Random, !options.explore)
+      const armPropensity = arm === 'challenger' ? share : 1 - share
+      const name = one.names?.[action]
+      const decision = `${id}-${arm === 'challenger' ? 'b' : 'a'}`
+      const answer = {
+        decision,
+        action,
+        ...(name ? { name } : {}),
+        propensity: propensity * armPropensity,
+        arm,
+        run: one.run,
+        version: one.version,
+      }
+      log.write({
+        type: 'decision',
+        at: timestamp(clock),
+        ...answer,
+        armPropensity,
+        observation: [...observation],
+        ...(key ? { key } : {}),
+      })
+      meters.answered(arm, clock.monotonic() - began)
+      return answer
+    } catch (cause) {
+      meters.failed(arm)
+      throw cause
+    }
+  }
+  const outcome = (body: Record<string, unknown>): object => {
+    const match = typeof body.decision === 'string' ? /^[0-7][0-9A-HJKMNP-TV-Z]{25}-([ab])$/.exec(body.decision) : null
+    if (match === null) throw refused('`decision` is the text that /decide answered with')
+    const [score, usd] = [numberIn(body, 'score'), numberIn(body, 'usd')]
+    if (score === undefined && usd === undefined) throw refused('an outcome has a `score`, `usd`, or both')
+    if (usd !== undefined && usd < 0) throw refused('`usd` is below 0')
+    const arm: Arm = match[1] === 'b' ? 'challenger' : 'champion'
+    // Several outcomes of one decision may come; readers of the log take the last one.
+    log.write({
+      type: 'outcome',
+      at: timestamp(clock),
+      decision: body.decision,
+      ...(score === undefined ? {} : { score }),
+      ...(usd === undefined ? {} : { usd }),
+    })
+    meters.outcome(arm, { score, usd })
+    return { recorded: true }
+  }
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const route = `${request.method} ${(request.url ?? '').split('?')[0]}`
+    if (route === 'GET /health') {
+      const { champion, challenger } = served
+      const uptimeMs = Math.round(clock.monotonic() - started)
+      return send(response, 200, {
+        status: meters.breaches(thresholds).length === 0 ? 'ok' : 'degraded',
+        policy: options.policy,
+        commit: inUse.commit,
+        champion: { run: champion.run, version: champion.version },
+        challenger: challenger === undefined ? null : { run: challenger.run, version: challenger.version, share: options.share },
+        uptimeMs,
+      })
+    }
+    if (route === 'GET /metrics') {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
+      return response.end(meters.render(options.policy))
+    }
+    if (route === 'POST /decide') return send(response, 200, decide(await readBody(request)))
+    if (route === 'POST /outcome') return send(response, 200, outcome(await readBody(request)))
+    return send(response, 404, { error: { code: 'VT_SERVE_ROUTE', message: `there is no ${route.slice(0, 80)}` } })
+  }
+  const server = createServer((request, response) => {
+    answer(request, response).catch((cause) => {
+      const ours = cause instanceof ValuetrainError
+      if (ours) meters.refused()
+      else onNote(`a request failed: ${(cause as Error).message}`)
+      if (!response.headersSent) {
+        const error = ours
+          ? { code: cause.code, message: cause.message }
+          : { code: 'VT_SERVE_FAILED', message: 'the decision failed' }
+        send(response, ours ? 400 : 500, { error })
+      }
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        new ValuetrainError('VT_SERVE_ADDRESS', `port ${options.port} cannot be listened on (${cause.code})`, {
+          kind: 'environment',
+          hint: 'choose another --port, or 0 for a free one',
+          cause,
+        }),
+      )
+    })
+    server.listen(options.port, options.host ?? '127.0.0.1', resolve)
+  })
+  const poll = setInterval(() => {
+    void refresh().then(watchLimits)
+  }, options.pollMs ?? 1_000)
+  poll.unref()
+  const { address, port, family } = server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    refresh: () => refresh().then(watchLimits),
+    async close() {
+      clearInterval(poll)
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      })
+      await log.close()
+    },
+  }
+}
+
+function serving({ champion, challenger }: InUse): { champion: Served; challenger: Served | undefined } {
+  const serve = (one: Champion): Served => ({
+    ...one,
+    policy: policyOf(one.model),
+    size: sizeOf(one.model.observation),
+    names: one.model.action.names,
+  })
+  return { champion: serve(champion), challenger: challenger === undefined ? undefined : serve(challenger) }
+}
+
+function observationOf(value: unknown, size: number): Float32Array {
+  if (!Array.isArray(value) || value.length !== size || !value.every((one) => typeof one === 'number' && Number.isFinite(one))) {
+    throw refused(`\`observation\` is a list of ${size} finite numbers`)
+  }
+  return Float32Array.from(value as number[])
+}
+
+function numberIn(body: Record<string, unknown>, name: string): number | undefined {
+  const value = body[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw refused(`\`${name}\` is a finite number`)
+}
+
+async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > MOST_BYTES) throw refused(`a request has at most ${MOST_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  try {
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
+  } catch {
+    throw refused('the request is not JSON')
+  }
+  throw refused('the request is no JSON object')
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body)
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+function refused(why: string): ValuetrainError {
+  return new ValuetrainError('VT_SERVE_REQUEST', why)
+}
