@@ -58,7 +58,7 @@ describe.each(Object.keys(RUNS))('%s, interrupted', (name) => {
     } finally {
       await rm(dir, { recursive: true, force: true })
     }
-  })
+  }, 600_000)
 
   it('does not resume into another configuration', async () => {
     const other = Object.keys(RUNS).find((candidate) => candidate !== name) as string
