@@ -107,7 +107,9 @@ function worstDifference(open: () => ClassicEnvironment, recorded: readonly Reco
     const apart = [
       ...next.map((value, n) => value - (environment.numbers()[n] as number)),
       // Both sides round observations to 32 bits; where the last bit before that differs, the rounding may tip.
-      ...observation.map((value, n) => Math.max(0, Math.abs(value - (answer.observation[n] as number)) - Math.abs(value) * 1.2e-7)),
+      ...observation.map((value, n) =>
+        Math.max(0, Math.abs(value - (answer.observation[n] as number)) - Math.abs(value) * 1.2e-7),
+      ),
       reward - answer.reward,
       answer.terminated === terminated ? 0 : 1,
     ]
@@ -169,7 +171,12 @@ describe('spaces and the registry', () => {
   })
 
   it('refuse a saved state that is not one', () => {
-    for (const state of [null, {}, { numbers: [1, 2], steps: 0, running: true }, { numbers: [1, 2, 3, null], steps: 0, running: true }]) {
+    for (const state of [
+      null,
+      {},
+      { numbers: [1, 2], steps: 0, running: true },
+      { numbers: [1, 2, 3, null], steps: 0, running: true },
+    ]) {
       expect(() => cartPole().restore(state)).toThrowError(expect.objectContaining({ code: 'VT_ENV_STATE' }))
     }
   })
@@ -223,7 +230,10 @@ describe('vectorised environments', () => {
   it('refuse what is not a number, and name it', () => {
     const broken = (observation: number[], reward: number) => {
       const inner = cartPole()
-      return vectorise(() => ({ ...inner, step: () => ({ ...inner.step(0), observation: Float32Array.from(observation), reward }) }), 1)
+      return vectorise(
+        () => ({ ...inner, step: () => ({ ...inner.step(0), observation: Float32Array.from(observation), reward }) }),
+        1,
+      )
     }
     const codeOf = (observation: number[], reward: number) => {
       const vector = broken(observation, reward)

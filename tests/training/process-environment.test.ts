@@ -1,9 +1,9 @@
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import { evaluateRandom } from '../../training/evaluate.ts'
 import { openProcessEnvironment } from '../../training/env/process.ts'
 import { vectoriseRemote } from '../../training/env/vector.ts'
+import { evaluateRandom } from '../../training/evaluate.ts'
 import type { RemoteEnvironment } from '../../training/types.ts'
 
 const SCRIPT = fileURLToPath(new URL('fixtures/environment.mjs', import.meta.url))
