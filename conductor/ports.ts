@@ -4,7 +4,7 @@ import type { PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { ModeSpec, RoleSpec } from '../core/contracts/method.ts'
-import type { ChildState } from '../core/contracts/names.ts'
+import type { ChildState, ModeId } from '../core/contracts/names.ts'
 import type { Runtime, RuntimeEvent } from '../core/contracts/runtime.ts'
 import type { Ids } from '../core/ids.ts'
 import type { Repository } from '../core/repository.ts'
@@ -56,7 +56,13 @@ export interface Ports {
   /** Chooses who works an issue, or says what the issue needs. */
   choose(
     issue: { number: number; labels: readonly string[] },
-    options: { config: Config; override: string | undefined; runtimes: readonly Runtime[] },
+    options: {
+      config: Config
+      override: string | undefined
+      runtimes: readonly Runtime[]
+      /** The phase that is due, for runtimes that work some phases only. */
+      phase?: { name: string; mode: ModeId; child: ChildState | undefined }
+    },
   ): { runtime: Runtime } | { needs: string }
   brief(facts: BriefFacts): string
   onEvent(ticket: string, entry: PlacedEntry): void

@@ -178,14 +178,21 @@ function turnFacts(result: TurnResult) {
   const { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, decisions, handOff } = result
   const facts = { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, handOff }
   const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
-  return { ...(known as typeof facts & { outcome: TurnResult['outcome']; reason: string }), decisions: [...(decisions ?? [])] }
+  const trailers = Object.fromEntries(Object.entries(result.trailers ?? {}).filter(([name]) => !name.startsWith('Signed')))
+  return {
+    ...(known as typeof facts & { outcome: TurnResult['outcome']; reason: string }),
+    decisions: [...(decisions ?? [])],
+    ...(Object.keys(trailers).length === 0 ? {} : { trailers }),
+  }
 }
 
 function chooseRuntime({ desk, definitions, agent }: Job): { runtime: Runtime } | { needs: string } {
   const { ports, state } = desk
   const { number, labels } = state.ledger.opened?.issue ?? { number: 0, labels: [] }
   const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
-  return ports.choose({ number, labels }, { config: definitions.config, override: agent, runtimes })
+  const { phase: name, mode, child } = state.control
+  const phase = name === undefined || mode === undefined ? {} : { phase: { name, mode, child } }
+  return ports.choose({ number, labels }, { config: definitions.config, override: agent, runtimes, ...phase })
 }
 
 function recipeOf({ desk, definitions }: Job) {
@@ -287,6 +294,7 @@ function workMessage({ desk, definitions }: Job, intent: string): string {
     'Valuetrain-Ticket': desk.ticket,
     'Valuetrain-Session': `${desk.segment}:${desk.head}`,
     'Valuetrain-Event': intent,
+    ...desk.state.ledger.lastTurn?.trailers,
   })
 }
 

@@ -81,6 +81,17 @@ export const Config = z.strictObject({
     .describe(
       'Whether turns, set-up and gate commands run in a jail: where one can be built, always (unless the command line says --no-jail), or never.',
     ),
+  training: z
+    .strictObject({
+      config: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('Repository path of the train.yaml that training and evaluation phases run; null leaves them to the agent.'),
+      backend: z.enum(['auto', 'wasm', 'js', 'tfjs']).default('auto').describe('What computes.'),
+    })
+    .prefault({})
+    .describe('Training as phases of a pipeline.'),
   limits: z
     .strictObject({
       launchMs: ms.default(60_000),

@@ -17,4 +17,4 @@ export const GUARD_RAILS = [
 ] as const
 
 /** Built-in gates that are asked where a mode, a phase or an item lists them. */
-export const LISTED = ['change', 'summary', 'link'] as const
+export const LISTED = ['change', 'summary', 'link', 'training-verdict'] as const

@@ -5,6 +5,7 @@ import type { Evidence, Item, Method, ModeSpec, PhaseSpec, PipelineSpec } from '
 import type { ModeId } from '../core/contracts/names.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { COMMAND_NAMES, COMMANDS, commandGates, unnamedCommands } from './builtin/commands.ts'
+import { trainingVerdict } from './builtin/training-verdict.ts'
 import { GUARD_RAILS, LISTED } from './guard-rails.ts'
 import { specDigest } from './spec.ts'
 
@@ -44,7 +45,7 @@ export function requiredGates({
   const { name, spec: position, mode } = findPhase(method, pipeline, phase)
   const asked = new Map<string, { spec: GateSpec; severity: 'block' | 'warn'; item?: string }>()
   const ask = (id: string, where: string, more: { severity?: 'block' | 'warn'; item?: string } = {}): string[] => {
-    const specs = id === COMMANDS ? commandGates(config) : isUnnamedCommand(id, config) ? [] : [gateNamed(gates, id, where)]
+    const specs = id === COMMANDS ? commandGates(config) : isNotConfigured(id, config) ? [] : [gateNamed(gates, id, where)]
     for (const spec of specs) {
       const before = asked.get(spec.id)
       const severity = before?.severity === 'block' ? 'block' : (more.severity ?? spec.severity)
@@ -194,6 +195,7 @@ function isBuiltin(id: string): boolean {
   return ([...GUARD_RAILS, ...LISTED, ...COMMAND_NAMES] as readonly string[]).includes(id)
 }
 
-function isUnnamedCommand(id: string, config: Config): boolean {
-  return unnamedCommands(config).includes(id)
+/** What a configuration leaves out asks nothing: a command without a name, a verdict where nothing is trained. */
+function isNotConfigured(id: string, config: Config): boolean {
+  return unnamedCommands(config).includes(id) || (id === trainingVerdict.id && config.training.config === null)
 }

@@ -132,6 +132,8 @@ export const EVENT_DATA = {
     outputTail: z.string().optional(),
     decisions: z.array(z.string()).default([]),
     handOff: z.string().optional(),
+    /** Trailers for the commit of what this turn changed, beside those of the conductor. */
+    trailers: z.record(z.string().regex(/^[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)+$/), z.string().regex(/^[^\r\n]+$/)).optional(),
   },
   /** One call of a model, as the gateway metered it; budgets and costs are the fold of these. */
   MODEL_CALLED: ModelCall.shape,

@@ -83,6 +83,8 @@ export interface TurnResult {
   outputTail?: string
   decisions?: readonly string[]
   handOff?: string
+  /** Trailers for the commit of what the turn changed, e.g. `Valuetrain-Run`. */
+  trailers?: Readonly<Record<string, string>>
 }
 
 /** One way to work a role: an agent, a list of commands, a person. */
