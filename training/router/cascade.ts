@@ -113,10 +113,12 @@ export class Cascade {
     for (let draw = 0; draw < draws; draw++) {
       for (let arm = 0; arm < count; arm++) shift[arm] = exploration * (deviations[arm] as number) * random.normal()
       const action = planFrom(this.#model.chances(shift), usd, price, open, handOver).next[mask] as number
-      propensities[action] = (propensities[action] as number) + (1 - mix) / draws
+      propensities[action] = (propensities[action] as number) + 1
     }
     const allowed = [...this.arms.keys()].filter((arm) => ((mask >> arm) & 1) === 0 && open(arm, mask))
-    for (const action of [...allowed, count]) propensities[action] = (propensities[action] as number) + mix / (allowed.length + 1)
+    const actions = [...allowed, count]
+    for (const action of actions)
+      propensities[action] = ((1 - mix) * (propensities[action] as number)) / draws + mix / actions.length
     return propensities
   }
 

@@ -120,7 +120,7 @@ function replay(
   for (const row of rows) {
     const tried = work(row)
     const last = tried.at(-1)
-    if (last !== undefined && last.resolved && last.passed !== false) result.resolved++
+    if (last?.resolved && last.passed !== false) result.resolved++
     for (const { usd, calls } of tried) {
       result.usd += usd
       result.calls += calls

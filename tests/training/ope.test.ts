@@ -1,0 +1,161 @@
+import { describe, expect, it, vi } from 'vitest'
+import * as ope from '../../training/ope/index.ts'
+import { randomFrom } from '../../training/random.ts'
+import type { Random } from '../../training/types.ts'
+import { byChance, FULL, shareOf } from './simulate.ts'
+
+if (FULL) vi.setConfig({ testTimeout: 600_000 })
+
+const options = (seed: number | string = 1) => ({ random: randomFrom(seed), resamples: 300 })
+
+/** Rewards by arm in two kinds of cases. */
+const VALUES = [
+  [0.3, 0.5, 0.7, 0.4, 0.6],
+  [0.6, 0.5, 0.9, 0.2, 0.4],
+]
+
+function log(random: Random, n: number, logging: readonly number[], target: readonly number[]): ope.LoggedChoice[] {
+  return Array.from({ length: n }, () => {
+    const kind = random.below(2)
+    const arm = random.categorical(logging)
+    const reward = random.uniform() < (VALUES[kind]?.[arm] ?? 0) ? 1 : 0
+    return { arm, reward, propensity: logging[arm] as number, target, group: `kind-${kind}` }
+  })
+}
+
+const truthOf = (target: readonly number[]) =>
+  target.reduce((sum, p, arm) => sum + (p * ((VALUES[0]?.[arm] ?? 0) + (VALUES[1]?.[arm] ?? 0))) / 2, 0)
+
+const EVEN = [0.2, 0.2, 0.2, 0.2, 0.2]
+const SHIFTED = [0.1, 0.1, 0.4, 0.2, 0.2]
+const ALWAYS_THIRD = [0, 0, 1, 0, 0]
+
+describe('off-policy estimates', () => {
+  it('equal those worked out by hand', () => {
+    const rows: ope.LoggedChoice[] = [
+      { arm: 0, reward: 1, propensity: 0.5, target: [0.2, 0.8] },
+      { arm: 1, reward: 0, propensity: 0.5, target: [0.2, 0.8] },
+      { arm: 1, reward: 1, propensity: 0.25, target: [0.6, 0.4] },
+    ]
+    const predictions = [
+      [0.5, 0.25],
+      [0.5, 0.25],
+      [0.75, 0.5],
+    ]
+    const report = ope.estimateOffPolicy(rows, { ...options(), predictions, switchAt: 1.5 })
+    // Weights 0.4, 1.6, 1.6; direct values 0.3, 0.3, 0.65.
+    expect(report.estimates.ips.estimate).toBeCloseTo((0.4 + 0 + 1.6) / 3, 12)
+    expect(report.estimates.snips.estimate).toBeCloseTo(2 / 3.6, 12)
+    expect(report.estimates.dm.estimate).toBeCloseTo((0.3 + 0.3 + 0.65) / 3, 12)
+    expect(report.estimates.dr.estimate).toBeCloseTo((0.3 + 0.4 * 0.5 + 0.3 - 1.6 * 0.25 + 0.65 + 1.6 * 0.5) / 3, 12)
+    expect(report.estimates['switch-dr'].estimate).toBeCloseTo((0.3 + 0.4 * 0.5 + 0.3 + 0.65) / 3, 12)
+    expect(report.effectiveN).toBeCloseTo(3.6 ** 2 / (0.16 + 2.56 + 2.56), 12)
+    expect(report).toMatchObject({ n: 3, largestWeight: 1.6, clipped: 0 })
+    expect(ope.estimateOffPolicy(rows, { ...options(), clip: 1 })).toMatchObject({ largestWeight: 1.6, clipped: 2 })
+  })
+
+  it('are the plain mean when the policy is the one that logged', () => {
+    const rows = log(randomFrom('same'), 300, EVEN, EVEN)
+    const report = ope.estimateOffPolicy(rows, options())
+    const plain = ope.loggedValue(rows)
+    expect(report.estimates.ips.estimate).toBeCloseTo(plain, 12)
+    expect(report.estimates.snips.estimate).toBeCloseTo(plain, 12)
+    expect([report.effectiveN, report.meanWeight]).toEqual([300, 1].map((x) => expect.closeTo(x, 9)))
+  })
+
+  it.each([
+    ['a propensity of 0', { propensity: 0 }, 'VT_OPE'],
+    ['no propensity', { propensity: Number.NaN }, 'VT_OPE'],
+    ['a reward that is not known', { reward: Number.NaN }, 'VT_OPE'],
+    ['an unknown arm', { arm: 5 }, 'VT_OPE'],
+    ['target chances that do not sum to 1', { target: [0.5, 0.4, 0, 0, 0] }, 'VT_PROPENSITIES'],
+    ['another number of arms', { target: [1] }, 'VT_OPE'],
+  ])('are refused with %s', (_, changes, code) => {
+    const rows = log(randomFrom('bad'), 5, EVEN, ALWAYS_THIRD)
+    const broken = rows.map((row, i) => (i === 3 ? { ...row, ...changes } : row))
+    expect(() => ope.estimateOffPolicy(broken, options())).toThrow(expect.objectContaining({ code }))
+  })
+
+  it('fall apart when propensities are made up, and the mean weight tells', () => {
+    const logging = [0.6, 0.1, 0.1, 0.1, 0.1]
+    const rows = log(randomFrom('made up'), 4000, logging, ALWAYS_THIRD).map((row) => ({ ...row, propensity: 0.2 }))
+    const report = ope.estimateOffPolicy(rows, options())
+    expect(report.meanWeight).toBeLessThan(0.6)
+    expect(report.estimates.ips.estimate).toBeLessThan(truthOf(ALWAYS_THIRD) * 0.6)
+  })
+})
+
+describe('the doubly robust estimate', () => {
+  it('is nearer to the truth than inverse propensities', () => {
+    const errors = { ips: 0, dr: 0, snips: 0 }
+    const repetitions = FULL ? 600 : 80
+    const origin = randomFrom('rmse')
+    for (let i = 0; i < repetitions; i++) {
+      const random = origin.split(`${i}`)
+      const { estimates } = ope.estimateOffPolicy(log(random, 400, EVEN, ALWAYS_THIRD), { random, resamples: 5 })
+      for (const name of ['ips', 'dr', 'snips'] as const)
+        errors[name] += (estimates[name].estimate - truthOf(ALWAYS_THIRD)) ** 2 / repetitions
+    }
+    if (process.env.VALUETRAIN_SHOW === '1')
+      console.log(
+        'rmse',
+        Object.entries(errors).map(([name, x]) => `${name} ${Math.sqrt(x).toFixed(4)}`),
+      )
+    expect(errors.dr).toBeLessThan(errors.ips * 0.8)
+  })
+})
+
+describe('95 % intervals', () => {
+  it.each([
+    ['even logging', EVEN],
+    ['84 % on one arm and 4 % on the others', [0.84, 0.04, 0.04, 0.04, 0.04]],
+  ])('cover the truth in 93 to 97 % under %s', (name, logging) => {
+    const repetitions = FULL ? 2000 : 100
+    const resamples = FULL ? 600 : 150
+    const origin = randomFrom(`coverage ${name}`)
+    const covered = { ips: 0, snips: 0, dr: 0 }
+    const truth = truthOf(ALWAYS_THIRD)
+    for (let i = 0; i < repetitions; i++) {
+      const random = origin.split(`${i}`)
+      const { estimates } = ope.estimateOffPolicy(log(random, 500, logging, ALWAYS_THIRD), { random, resamples })
+      for (const which of ['ips', 'snips', 'dr'] as const) {
+        if (estimates[which].low <= truth && truth <= estimates[which].high) covered[which] += 1 / repetitions
+      }
+    }
+    if (process.env.VALUETRAIN_SHOW === '1') console.log('coverage', name, covered)
+    const slack = FULL ? 0 : byChance(0.95, repetitions)
+    for (const which of ['ips', 'snips', 'dr'] as const) {
+      expect(covered[which], which).toBeGreaterThanOrEqual(0.93 - slack)
+      expect(covered[which], which).toBeLessThanOrEqual(0.97 + slack)
+    }
+  })
+
+  it('by empirical Bernstein cover at least as often as they say', () => {
+    const share = shareOf('coverage off-policy Bernstein', FULL ? 1000 : 60, (random) => {
+      const report = ope.estimateOffPolicy(log(random, 300, EVEN, ALWAYS_THIRD), { random, resamples: 20, interval: 'bernstein' })
+      return (['ips', 'dr'] as const).every(
+        (which) => report.estimates[which].low <= truthOf(ALWAYS_THIRD) && truthOf(ALWAYS_THIRD) <= report.estimates[which].high,
+      )
+    })
+    expect(share).toBeGreaterThanOrEqual(0.95)
+  })
+})
+
+describe('promotion on logged choices alone', () => {
+  it('passes a better policy, fails an equal one, and says nothing where the log hardly overlaps', () => {
+    const judge = (n: number, logging: readonly number[], target: readonly number[], champion: number) =>
+      ope.judgeOffPolicy(ope.estimateOffPolicy(log(randomFrom('judge'), n, logging, target), options()), champion)
+    expect(judge(1500, SHIFTED, ALWAYS_THIRD, 0.51).verdict).toBe('pass')
+    expect(judge(1500, EVEN, EVEN, 0.51).verdict).toBe('fail')
+    const little = judge(1500, [0.96, 0.01, 0.01, 0.01, 0.01], ALWAYS_THIRD, 0.1)
+    expect(little.verdict).toBe('inconclusive')
+    expect(little.reasons[0]).toMatch(/^no verdict: 1500 choices are worth \d/)
+  })
+
+  it('says nothing when the estimates do not agree', () => {
+    const report = ope.estimateOffPolicy(log(randomFrom('judge'), 1500, SHIFTED, ALWAYS_THIRD), options())
+    const { dr } = report.estimates
+    const torn = { ...report, estimates: { ...report.estimates, dr: { ...dr, low: 0.1, high: 0.2, estimate: 0.15 } } }
+    expect(ope.judgeOffPolicy(torn, 0).reasons[0]).toContain('do not agree within their intervals')
+  })
+})
