@@ -17,6 +17,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'cold start of the command line, against bare node',
     load: () => import('./start-up.ts'),
   },
+  'commit-hooks': {
+    measure: 'H1, H2, H3',
+    about: 'a commit with hooks, against none, an empty sh hook, husky, lefthook, prek and lint-staged',
+    load: () => import('./commit-hooks.ts'),
+  },
   'many-tickets': {
     measure: 'L2',
     about: 'status and check with thousands of finished tickets, against bare node',

@@ -15,7 +15,7 @@ pass() { f=$g/valuetrain-gated; [ -f "$f" ] || : >"$f"; seen <"$f" || { [ "$k" -
 unset NODE_OPTIONS NODE_EXTRA_CA_CERTS; case $n in
 pre-commit | pre-merge-commit) { git diff-index --cached -p -U0 HEAD && [ ! "$t" -o ! -e "$g/MERGE_HEAD" -a "$n" = pre-commit ] || echo 'diff --git a/.valuetrain/'; } 2>/dev/null |
   LC_ALL=C grep -qE '@RELEVANT@' || pass; a=$("$node" "$hook" "$n" "$@") && pass "$a"; exit 1 ;;
-prepare-commit-msg) [ -n "$t" ] || exit 0; [ ! -f "$g/valuetrain-gated" ] || seen <"$g/valuetrain-gated"; a=${l#"$me"}; set -- "$1" --if-exists doNothing --trailer "Valuetrain-Ticket: $t"
+prepare-commit-msg) [ -n "$t" ] || exit 0; [ ! -f "$g/valuetrain-gated" ] || seen <"$g/valuetrain-gated"; a=${l#"${me% }"} a=${a# }; set -- "$1" --if-exists doNothing --trailer "Valuetrain-Ticket: $t"
   exec git interpret-trailers --in-place "$@" ${a:+--if-exists addIfDifferent --trailer "Valuetrain-Session: $a"} ;;
 commit-msg) [ -n "$t$typed" ] || exit 0; case $typed$(LC_ALL=C grep -m1 '^[^#]' "$1") in Valuetrain-* | '' | conventional*) ;;
   *) LC_ALL=C grep -qx "Valuetrain-Ticket: $t" "$1" && exit 0 ;; esac ;;
