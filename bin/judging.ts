@@ -133,8 +133,8 @@ async function branchOfHead(git: Git, ref: string | undefined, head: string): Pr
     'for-each-ref',
     `--points-at=${head}`,
     '--format=%(refname)',
-    'refs/heads/phase/',
-    'refs/remotes/*/phase/',
+    'refs/heads/phase/*',
+    'refs/remotes/*/phase/*',
   ])
   const names = new Set(refs.split('\n').flatMap((line) => /\/(phase\/[^/]+)$/.exec(line)?.[1] ?? []))
   return names.size === 1 ? [...names][0] : undefined

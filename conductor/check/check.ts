@@ -1,5 +1,6 @@
-import type { RequiredGate } from '../../core/contracts/event.ts'
+import type { PlacedEntry, RequiredGate } from '../../core/contracts/event.ts'
 import type { Finding, GateResult, Standing } from '../../core/contracts/gate.ts'
+import { parseTicket } from '../../core/contracts/names.ts'
 import { readEvidence } from '../../core/evidence-refs.ts'
 import type { Git } from '../../core/git.ts'
 import { requireRevision } from '../../core/refs.ts'
@@ -67,21 +68,22 @@ export async function checkRange(request: CheckRequest): Promise<CheckReport> {
 const HOLDS: ReadonlySet<Standing> = new Set(['pass', 'not-applicable', 'waived'])
 
 async function checkEvidence(
-  { repository, definitions, clock }: CheckRequest,
+  { repository, definitions, clock, ticket }: CheckRequest,
   range: Range,
   sessions: readonly CheckedSession[],
 ): Promise<{ commits: CheckedCommit[]; waivers: ShownWaiver[]; findings: Finding[] }> {
   const { git } = repository
   const { records, findings } = parseEvidence(await readEvidence(git))
-  const sound = sessions.filter((session) => session.sound)
-  const absent = range.tickets.filter((ticket) => !sessions.some((session) => session.ticket === ticket))
-  const elsewhere = await sessionsElsewhere(git, absent)
-  const known = foldEvidence([...sound.map(({ entries }) => entries), ...elsewhere.map(({ entries }) => entries)], records)
   const asked = askedOfCommits(definitions.gates.values())
-  const commits = range.commits.map((commit) => ({
-    ...commit,
-    evidence: standingOfTree(commit.tree, range.trusted, known, asked),
-  }))
+  const here = sessions.filter(({ sound }) => sound).map(({ entries }) => entries)
+  const judge = (known: readonly (readonly PlacedEntry[])[]): CheckedCommit[] => {
+    const evidence = foldEvidence(known, records)
+    return range.commits.map((commit) => ({ ...commit, evidence: standingOfTree(commit.tree, range.trusted, evidence, asked) }))
+  }
+  let commits = judge(here)
+  const open = commits.filter(({ evidence }) => evidence === 'missing' || evidence === 'stale')
+  const named = new Set(open.flatMap(({ tickets }) => tickets).filter((name) => name !== ticket && parseTicket(name)))
+  if (named.size > 0) commits = judge([...here, ...(await sessionsElsewhere(git, [...named]))])
   const skips = skipsOf(records, new Set(range.commits.map(({ tree }) => tree)))
   return { commits, waivers: waiversOf(sessions, skips, definitions.gates, clock.now()), findings }
 }

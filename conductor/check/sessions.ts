@@ -4,7 +4,7 @@ import { ticketFolder } from '../../core/contracts/names.ts'
 import type { Git } from '../../core/git.ts'
 import { readerAt } from '../../core/reader.ts'
 import { mergeTree, resolveCommit, subjectTree } from '../../core/tree.ts'
-import { collectAnchors, loadSession, prefixFindings, type TicketSession, verifySession } from '../../sessions/index.ts'
+import { collectAnchors, loadSession, prefixFindings, verifySession } from '../../sessions/index.ts'
 import { foldTicket, type TicketState } from '../state.ts'
 import type { Range } from './range.ts'
 import { ofSession } from './rules.ts'
@@ -58,11 +58,11 @@ export async function checkSessions(git: Git, range: Range, own: string | undefi
 }
 
 /**
- * Returns the sessions of tickets that commits name and that the range itself does not carry, as their own branches have
- * them: a commit that was picked from a ticket's branch left its session there.
+ * Returns the sessions of tickets that commits name, as the tickets' own branches have them: a commit that was picked
+ * from there left its session, or the end of it, behind.
  */
-export async function sessionsElsewhere(git: Git, tickets: readonly string[]): Promise<TicketSession[]> {
-  const found: TicketSession[] = []
+export async function sessionsElsewhere(git: Git, tickets: readonly string[]): Promise<(readonly PlacedEntry[])[]> {
+  const found: (readonly PlacedEntry[])[] = []
   for (const ticket of tickets) {
     const refs = await git.text([
       'for-each-ref',
@@ -72,7 +72,7 @@ export async function sessionsElsewhere(git: Git, tickets: readonly string[]): P
     ])
     for (const ref of refs.split('\n').filter((line) => line !== '')) {
       const session = await loadSession(readerAt(git, ref), ticket)
-      if (!session.findings.some(({ severity }) => severity === 'error')) found.push(session)
+      if (!session.findings.some(({ severity }) => severity === 'error')) found.push(session.entries)
     }
   }
   return found

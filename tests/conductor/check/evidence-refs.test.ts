@@ -97,7 +97,7 @@ describe('an evidence ref', () => {
 describe('the subject trees of many commits', () => {
   it('are what each one alone says', async () => {
     const { git, commit } = await makeRepository({ 'a/b.txt': '1' })
-    const files = [
+    const files: Record<string, string>[] = [
       { '.valuetrain/tickets/build_1/ticket.md': 'x' },
       { '.valuetrain/config.yaml': 'version: 1\n' },
       { '.valuetrain/issues/1-x.md': 'y', '.valuetrain-other/x': '1' },
