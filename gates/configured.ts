@@ -2,7 +2,6 @@ import type { Config } from '../core/config.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { COMMAND_NAMES, COMMANDS, commandGates } from './builtin/commands.ts'
-import { trainingVerdict } from './builtin/training-verdict.ts'
 
 /**
  * Returns every gate by id: those given, one for each configured command, the repository's own, those of extensions.
@@ -14,7 +13,7 @@ export function joinGates(
   config: Config,
   extensionGates: readonly GateSpec[] = [],
 ): ReadonlyMap<string, GateSpec> {
-  const gates = new Map<string, GateSpec>([...builtins, trainingVerdict, ...commandGates(config)].map((spec) => [spec.id, spec]))
+  const gates = new Map<string, GateSpec>([...builtins, ...commandGates(config)].map((spec) => [spec.id, spec]))
   for (const spec of [...config.gates, ...extensionGates]) {
     if (gates.has(spec.id) || RESERVED.has(spec.id) || spec.id.startsWith('item-')) {
       throw new ValuetrainError('VT_GATE_TWICE', `the gate id "${spec.id}" is taken`, {

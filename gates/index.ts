@@ -1,5 +1,5 @@
 import type { GateSpec } from '../core/contracts/gate.ts'
-import { BUILTINS } from './builtin/list.ts'
+import { SPECS } from './builtin/list.ts'
 
 export { type Approval, approvalsOf, type Waiver, waiverOf } from './approval.ts'
 export { COMMAND_NAMES, commandGates, unnamedCommands } from './builtin/commands.ts'
@@ -19,4 +19,4 @@ export { weakened } from './weakened.ts'
 export { ownWords, placeholdersIn } from './words.ts'
 
 /** Every built-in gate's specification; command gates exist where the configuration names the command. */
-export const builtinGates: readonly GateSpec[] = BUILTINS.map(({ spec }) => spec)
+export const builtinGates: readonly GateSpec[] = SPECS

@@ -4,7 +4,7 @@ import type { GateResult, GateSpec } from '../core/contracts/gate.ts'
 import type { Method } from '../core/contracts/method.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { waiverOf } from './approval.ts'
-import { BUILTINS } from './builtin/list.ts'
+import { BUILTINS, SPECS } from './builtin/list.ts'
 import { joinGates } from './configured.ts'
 import { holds } from './decide.ts'
 import { judgeExtension } from './extension.ts'
@@ -18,8 +18,6 @@ import { judgeMetric } from './kinds/metric.ts'
 import { specDigest } from './spec.ts'
 import { standingsOf } from './standings.ts'
 import { openView, type View } from './view.ts'
-
-const SPECS: readonly GateSpec[] = BUILTINS.map(({ spec }) => spec)
 
 /** Returns every gate there is for a configuration, by id. @throws VT_GATE_TWICE when two have one id */
 export function resolveGates({

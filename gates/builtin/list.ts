@@ -1,4 +1,5 @@
 import { branchName } from './branch-name.ts'
+import type { GateSpec } from '../../core/contracts/gate.ts'
 import type { Builtin } from './builtin.ts'
 import { change } from './change.ts'
 import { checklistMonotonic } from './checklist-monotonic.ts'
@@ -16,6 +17,7 @@ import { sessionConflict } from './session-conflict.ts'
 import { singleWriter } from './single-writer.ts'
 import { size } from './size.ts'
 import { summary } from './summary.ts'
+import { trainingVerdict } from './training-verdict.ts'
 
 /** Every built-in gate but the command gates, which the configuration names. A new gate is a file and a line here. */
 export const BUILTINS: readonly Builtin[] = [
@@ -37,3 +39,6 @@ export const BUILTINS: readonly Builtin[] = [
   definitions,
   requiredItems,
 ]
+
+/** The specifications of all of them, and of those that a general kind judges. */
+export const SPECS: readonly GateSpec[] = [...BUILTINS.map(({ spec }) => spec), trainingVerdict]

@@ -77,6 +77,19 @@ export const FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    gate: 'training-verdict',
+    bad: async () => {
+      const bench = await openBench()
+      await bench.work({ [`${ARTIFACTS}/verdict.json`]: '{"verdict":"fail","passed":0}\n' })
+      return bench.context()
+    },
+    good: async () => {
+      const bench = await openBench()
+      await bench.work({ [`${ARTIFACTS}/verdict.json`]: '{"verdict":"pass","passed":1}\n' })
+      return bench.context()
+    },
+  },
+  {
     gate: 'summary',
     bad: () => summaryCase('# Summary\n\nEverything is fine.\n'),
     good: () => summaryCase('# Summary\n'),
