@@ -1,4 +1,4 @@
-import type { PlacedEntry } from '../../core/contracts/event.ts'
+import type { EventData, PlacedEntry } from '../../core/contracts/event.ts'
 import type { Skip } from '../../core/contracts/evidence.ts'
 import type { Finding, GateSpec } from '../../core/contracts/gate.ts'
 
@@ -18,7 +18,7 @@ export interface ShownWaiver {
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /**
- * Returns what was set aside in a range: overrides of its sessions and gates that hooks left out. Every one has a
+ * Returns what was set aside in a range: overrides of its sessions, and checks that hooks left out on a person's word. Every one has a
  * reason, an actor and an end; an override that names none ends where the gate's own definition lets it end at most.
  */
 export function waiversOf(
@@ -29,6 +29,7 @@ export function waiversOf(
 ): ShownWaiver[] {
   const waivers = sessions.flatMap(({ ticket, entries }) =>
     entries.flatMap((entry): ShownWaiver[] => {
+      if (entry.type === 'FOUND' && entry.data !== null) return skipIn(entry.data, ticket, entry.ts)
       if (entry.type !== 'OVERRIDDEN' || entry.data === null) return []
       const { gate, actor, reason, expires: asked } = entry.data
       const latest = Date.parse(entry.ts) + (gates.get(gate)?.waiver.maxDays ?? 14) * DAY_MS
@@ -49,6 +50,13 @@ export function waiversOf(
     }),
   )
   return [...waivers, ...left]
+}
+
+/** A check that a hook was told to leave out, as the session has it: it held for that one commit and ended with it. */
+function skipIn({ finding, actor }: EventData<'FOUND'>, ticket: string, at: string): ShownWaiver[] {
+  if (finding.rule !== 'check-skipped') return []
+  const [, gate = 'hooks', reason = finding.message] = /^(.+?) was skipped at [^:]*: (.*)$/s.exec(finding.message) ?? []
+  return [{ kind: 'skip', gate, ticket, by: actor.name ?? 'a person', reason, expires: at, expired: true }]
 }
 
 /** Returns a notice for each, so that no report of a check is without them. */

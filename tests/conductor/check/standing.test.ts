@@ -112,6 +112,9 @@ describe('what was set aside', () => {
     override({})
     override({ expires: '2026-01-02T00:00:00.000Z' })
     override({ expires: '2030-01-01T00:00:00.000Z' })
+    const message = 'sizes was skipped at pre-commit (1 found), for this once: a picture: large'
+    write('FOUND', { finding: { rule: 'check-skipped', severity: 'warning', message }, actor: person } as never)
+    write('FOUND', { finding: { rule: 'needs-gates', severity: 'notice', message: 'a rebase' } } as never)
     const skip = { gate: 'secrets', reason: 'a test key', by: 'Bob', expires: '2026-01-03T00:00:00.000Z' }
     const waivers = waiversOf([{ ticket: 'build_1', entries }], [skip], gates, Date.UTC(2026, 0, 10))
     const common = { kind: 'waiver', gate: 'test', ticket: 'build_1', by: 'Ada', reason: 'flaky' }
@@ -119,9 +122,18 @@ describe('what was set aside', () => {
       { ...common, expires: '2026-01-15T00:00:00.000Z', expired: false },
       { ...common, expires: '2026-01-02T00:00:00.000Z', expired: true },
       { ...common, expires: '2026-01-15T00:00:02.000Z', expired: false },
+      {
+        kind: 'skip',
+        gate: 'sizes',
+        ticket: 'build_1',
+        by: 'Ada',
+        reason: 'a picture: large',
+        expires: '2026-01-01T00:00:03.000Z',
+        expired: true,
+      },
       { kind: 'skip', ticket: null, ...skip, expired: true },
     ])
-    expect(waiverFindings(waivers.slice(3))).toEqual([
+    expect(waiverFindings(waivers.slice(4))).toEqual([
       {
         rule: 'gate-skipped',
         severity: 'notice',
