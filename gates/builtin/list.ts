@@ -1,5 +1,5 @@
-import { branchName } from './branch-name.ts'
 import type { GateSpec } from '../../core/contracts/gate.ts'
+import { branchName } from './branch-name.ts'
 import type { Builtin } from './builtin.ts'
 import { change } from './change.ts'
 import { checklistMonotonic } from './checklist-monotonic.ts'
