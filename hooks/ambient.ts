@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Git, openGit } from '../core/git.ts'
 import type { Ids } from '../core/ids.ts'
@@ -60,10 +61,24 @@ export async function openAmbient(host: HookProcess, budgetMs: number): Promise<
     succeeds: (args, given) => plain.succeeds(args, options(given)),
     at: (dir) => openGit(dir, host.env),
   }
+  const { gitDir, branch } = await placeOf(git, resolve(host.cwd, told.GIT_DIR ?? '.git'))
+  return { ...host, git, gitDir, branch }
+}
+
+/**
+ * Finds the worktree's git directory and branch. git starts hooks at the top of the worktree and names the git directory
+ * unless it is `.git` there, so one file tells both; git is asked only where that is not so.
+ */
+async function placeOf(git: Git, usual: string): Promise<{ gitDir: string; branch: string | undefined }> {
+  const head = await readFile(join(usual, 'HEAD'), 'utf8').catch(() => '')
+  const named = /^ref: refs\/heads\/(.+)\n$/.exec(head)?.[1]
+  // `.invalid` is what the reftable format leaves there for programs that do not know it.
+  if (named !== undefined && named !== '.invalid') return { gitDir: usual, branch: named }
+  if (/^[0-9a-f]{40,64}\n$/.test(head)) return { gitDir: usual, branch: undefined }
   const { stdout, code } = await git.run(['rev-parse', '--absolute-git-dir', '--symbolic-full-name', 'HEAD'], {
     okExit: [0, 128],
   })
-  const [gitDir = '', head = ''] = stdout.split('\n')
+  const [gitDir = '', name = ''] = stdout.split('\n')
   // Before the first commit HEAD names nothing yet, which is no reason to refuse.
   if (gitDir === '' || (code !== 0 && !gitDir.startsWith('/'))) {
     throw new ValuetrainError('VT_NO_REPOSITORY', 'this hook was called outside a git repository', {
@@ -71,6 +86,5 @@ export async function openAmbient(host: HookProcess, budgetMs: number): Promise<
       hint: 'git calls hooks by itself; `valuetrain hooks test` shows whether it does',
     })
   }
-  const branch = head.startsWith('refs/heads/') ? head.slice('refs/heads/'.length) : undefined
-  return { ...host, git, gitDir: resolve(host.cwd, gitDir), branch }
+  return { gitDir, branch: name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined }
 }

@@ -223,7 +223,9 @@ describe('pre-push', () => {
   it('refuses a ticket’s branch with a commit that went round its hooks, until that is amended', async () => {
     const repository = await withOrigin()
     await git(repository, repository.dir, ['checkout', '-q', '-b', 'phase/build_1'])
-    await git(repository, repository.dir, ['commit', '-qn', '--allow-empty', '-m', 'Round them'])
+    await repository.write({ 'a.txt': 'round\n' })
+    await git(repository, repository.dir, ['add', '--all'])
+    await git(repository, repository.dir, ['commit', '-qnm', 'Round them'])
     expect((await push(repository, 'phase/build_1')).stderr).toContain('without its checks')
     await git(repository, repository.dir, ['commit', '-q', '--amend', '-m', 'With them'])
     expect(await push(repository, 'phase/build_1')).toMatchObject({ code: 0, stderr: '' })
