@@ -7,10 +7,10 @@
  *
  * @see Bergstra et al. 2011; Watanabe 2023, arXiv:2304.11127, for the parts and their defaults
  */
-import { exp, log, logSumExp, power } from '../math.ts'
+import { log, logSumExp, power } from '../math.ts'
 import { normalCdf } from '../stats/distributions.ts'
 import type { Random } from '../types.ts'
-import { type Dimension, drawPoint, fromUnit, namesOf, type Parameters, type SearchSpace, toUnit } from './space.ts'
+import { type Dimension, drawPoint, fromUnit, namesOf, type Parameters, type SearchSpace, toUnit, type Value } from './space.ts'
 
 /** A trial with its loss; lower is better. */
 export interface Scored {
@@ -21,6 +21,12 @@ export interface Scored {
 /** Trials drawn evenly before densities say anything. */
 const STARTUP = 10
 const CANDIDATES = 48
+/** Width of a component against the range, before the number of trials and their spread narrow it. */
+const WIDTH = 0.12
+const WIDTH_LEAST = 0.01
+const EVEN_VARIANCE = 1 / 12
+/** As many trials' worth an even spread is taken for granted. */
+const SPREAD_WEIGHT = 3
 const ROOT_2_PI = 2.5066282746310002
 
 /** Returns the next point to try. */
@@ -58,72 +64,84 @@ interface Density {
 }
 
 function densityOf(space: SearchSpace, names: readonly string[], trials: readonly Scored[]): Density {
-  // Bandwidth falls with the number of trials as Scott's rule has it; the prior is one component as wide as the range.
-  const width = Math.max(0.02, 0.45 * power(trials.length, -1 / (names.length + 4)) * spreadFactor(space, names, trials))
+  // Bandwidths fall with the number of trials as Scott's rule has it, and follow the spread of the trials in each
+  // dimension once there are enough to have one; the prior is one component as wide as the range.
+  const rule = power(trials.length, -1 / (names.length + 4))
+  const axes = names.map((name) =>
+    axisOf(
+      space[name] as Dimension,
+      trials.map(({ parameters }) => parameters[name] as Value),
+      rule,
+    ),
+  )
   const components = trials.length + 1
-  const centre = (component: number, name: string) => (trials[component] as Scored | undefined)?.parameters[name]
-  const logOf = (component: number, name: string, value: Parameters[string]) => {
-    const dimension = space[name] as Dimension
-    const at = centre(component, name)
-    if (dimension.kind === 'choice') {
-      const even = 1 / dimension.values.length
-      if (at === undefined) return log(even)
-      const loyal = 1 / (1 + 1 / Math.max(1, trials.length / dimension.values.length))
-      return log((at === value ? loyal : 0) + (1 - loyal) * even)
-    }
-    if (at === undefined) return 0
-    return logTruncated(toUnit(dimension, value as number), toUnit(dimension, at as number), width)
-  }
   return {
     draw(random) {
       const component = random.below(components)
-      return Object.fromEntries(
-        names.map((name) => {
-          const dimension = space[name] as Dimension
-          const at = centre(component, name)
-          if (at === undefined) return [name, fromUnit(dimension, random.uniform())]
-          if (dimension.kind === 'choice') {
-            const loyal = 1 / (1 + 1 / Math.max(1, trials.length / dimension.values.length))
-            return [name, random.uniform() < loyal ? at : fromUnit(dimension, random.uniform())]
-          }
-          const middle = toUnit(dimension, at as number)
-          let unit = middle + width * random.normal()
-          while (unit < 0 || unit >= 1) unit = middle + width * random.normal()
-          return [name, fromUnit(dimension, unit)]
-        }),
-      )
+      return Object.fromEntries(names.map((name, i) => [name, (axes[i] as Axis).draw(component, random)]))
     },
     logDensity(point) {
       const terms = new Float64Array(components)
-      for (let component = 0; component < components; component++) {
-        let sum = 0
-        for (const name of names) sum += logOf(component, name, point[name] as Parameters[string])
-        terms[component] = sum
-      }
+      for (const [i, name] of names.entries()) (axes[i] as Axis).addLogDensities(point[name] as Value, terms)
       return logSumExp(terms) - log(components)
     },
   }
 }
 
-/** Geometric mean over ranges of the spread of the trials, against that of an even spread: a narrow good set is looked at closely. */
-function spreadFactor(space: SearchSpace, names: readonly string[], trials: readonly Scored[]): number {
-  let sum = 0
-  let count = 0
-  for (const name of names) {
-    const dimension = space[name] as Dimension
-    if (dimension.kind === 'choice') continue
-    const units = trials.map(({ parameters }) => toUnit(dimension, parameters[name] as number))
-    const mean = units.reduce((a, b) => a + b, 0) / units.length
-    const deviation = Math.sqrt(units.reduce((a, b) => a + (b - mean) ** 2, 0) / units.length)
-    sum += log(Math.max(0.01, deviation / 0.2887))
-    count++
-  }
-  return count === 0 ? 1 : Math.min(1, exp(sum / count))
+/** One dimension of a density. The component after the trials' own is the prior. */
+interface Axis {
+  draw(component: number, random: Random): Value
+  addLogDensities(value: Value, terms: Float64Array): void
 }
 
-/** Log density at x of a normal around `middle`, cut to [0, 1]. */
-function logTruncated(x: number, middle: number, width: number): number {
-  const z = (x - middle) / width
-  const mass = normalCdf((1 - middle) / width) - normalCdf(-middle / width)
-  return -0.5 * z * z - log(ROOT_2_PI * width * mass)
+function axisOf(dimension: Dimension, values: readonly Value[], rule: number): Axis {
+  return dimension.kind === 'choice' ? choiceAxis(dimension, values) : rangeAxis(dimension, values as readonly number[], rule)
+}
+
+function choiceAxis(dimension: Extract<Dimension, { kind: 'choice' }>, values: readonly Value[]): Axis {
+  const count = dimension.values.length
+  const loyal = values.length / (values.length + count)
+  const [same, other, even] = [log(loyal + (1 - loyal) / count), log((1 - loyal) / count), log(1 / count)]
+  return {
+    draw(component, random) {
+      const own = values[component]
+      return own === undefined || random.uniform() >= loyal ? fromUnit(dimension, random.uniform()) : own
+    },
+    addLogDensities(value, terms) {
+      for (let i = 0; i < terms.length; i++) {
+        const own = values[i]
+        terms[i] = (terms[i] as number) + (own === undefined ? even : own === value ? same : other)
+      }
+    },
+  }
+}
+
+function rangeAxis(dimension: Exclude<Dimension, { kind: 'choice' }>, values: readonly number[], rule: number): Axis {
+  const units = values.map((value) => toUnit(dimension, value))
+  const width = Math.max(WIDTH_LEAST, WIDTH * rule * spreadOf(units))
+  // Normals are cut to the range, so each has its own mass.
+  const heights = units.map((unit) => -log(ROOT_2_PI * width * (normalCdf((1 - unit) / width) - normalCdf(-unit / width))))
+  return {
+    draw(component, random) {
+      const middle = units[component]
+      if (middle === undefined) return fromUnit(dimension, random.uniform())
+      let unit = middle + width * random.normal()
+      while (unit < 0 || unit >= 1) unit = middle + width * random.normal()
+      return fromUnit(dimension, unit)
+    },
+    addLogDensities(value, terms) {
+      const x = toUnit(dimension, value as number)
+      for (const [i, unit] of units.entries()) {
+        const z = (x - unit) / width
+        terms[i] = (terms[i] as number) - 0.5 * z * z + (heights[i] as number)
+      }
+    },
+  }
+}
+
+/** Spread against that of an even spread, held towards 1 while values are few. */
+function spreadOf(units: readonly number[]): number {
+  const mean = units.reduce((a, b) => a + b, 0) / units.length
+  const variance = units.reduce((a, b) => a + (b - mean) ** 2, 0) / EVEN_VARIANCE
+  return Math.min(1, Math.sqrt((SPREAD_WEIGHT + variance) / (SPREAD_WEIGHT + units.length)))
 }
