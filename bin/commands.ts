@@ -239,6 +239,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/report.ts'),
   },
   {
+    id: 'cost report',
+    group: 'Audit',
+    summary: 'Add up what calls of models cost, by ticket, mode, role, agent, model or day',
+    load: () => import('./commands/cost/report.ts'),
+  },
+  {
     id: 'check',
     group: 'Rules',
     usage: '[--base REF]',
@@ -297,6 +303,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'PATH VALUE',
     summary: 'Change one key; comments stay',
     load: () => import('./commands/config/set.ts'),
+  },
+  {
+    id: 'fix',
+    group: 'Upkeep',
+    usage: '[RECIPE]',
+    summary: 'Run fixers over what is staged, and over nothing else',
+    load: () => import('./commands/fix.ts'),
   },
   {
     id: 'hooks install',

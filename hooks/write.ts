@@ -9,7 +9,7 @@ import { fileError } from '../core/files.ts'
  * @param mode as the file has it already, else 0o644, unless told
  * @throws VT_READ_ONLY, VT_DISK_FULL or VT_FILE
  */
-export async function writeWithMode(file: string, content: string, mode?: number): Promise<void> {
+export async function writeWithMode(file: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const kept = mode ?? ((await lstat(file).catch(() => undefined))?.mode ?? 0o644) & 0o777
   const draft = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`)
   try {
