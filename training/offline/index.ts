@@ -1,0 +1,5 @@
+export { cloneBehaviour } from './clone.ts'
+export { learnConservatively } from './cql.ts'
+export { datasetOf, type OfflineDataset, type RecordedEpisode, type RecordedStep, splitByTime } from './dataset.ts'
+export { OfflineConfig, type OfflineConfigInput, parseOfflineConfig } from './fit.ts'
+export { type ActionChances, chancesOf, evaluateFitted } from './fqe.ts'
