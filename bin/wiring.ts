@@ -63,11 +63,12 @@ export async function openPorts(
   context: Context,
   options: { forge: 'local' | 'github' | undefined; display: RunDisplay },
 ): Promise<Ports> {
-  const [{ openRepository }, { readerAt }, { committedConfig }, agents] = await Promise.all([
+  const [{ openRepository }, { readerAt }, { committedConfig }, agents, { gatewayFor }] = await Promise.all([
     import('../core/repository.ts'),
     import('../core/reader.ts'),
     import('../conductor/definitions.ts'),
     import('../agents/index.ts'),
+    import('./models.ts'),
   ])
   const repository = await openRepository(context.cwd, context.env)
   const config = await committedConfig(repository)
@@ -84,6 +85,7 @@ export async function openPorts(
     select: agents.selectIssues,
     choose: agents.chooseRuntime,
     brief: agents.briefOf,
+    models: await gatewayFor(context, repository, config),
     onEvent: (ticket, entry) => display.event(ticket, entry),
     onTurn: (ticket, event) => display.turn(ticket, event),
     onProgress: (ticket, text) => display.progress(ticket, text),

@@ -4,6 +4,7 @@ import type { PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { ModeSpec, RoleSpec } from '../core/contracts/method.ts'
+import type { ModelGateway } from '../core/contracts/model.ts'
 import type { ChildState, ModeId } from '../core/contracts/names.ts'
 import type { Runtime, RuntimeEvent } from '../core/contracts/runtime.ts'
 import type { Ids } from '../core/ids.ts'
@@ -46,6 +47,8 @@ export interface Ports {
   env: NodeJS.ProcessEnv
   /** Whether the operator said `--no-jail`; absent means no. */
   isJailWaived?: boolean
+  /** What stands between runtimes that call models and the models; without it they get no key. */
+  models?: ModelGateway
   /** Aborts when the operator stops the program: turns are cancelled, the log is committed, leases are released. */
   signal: AbortSignal
   /** Orders the queue: ready issues first to last, and why the others were passed over. */

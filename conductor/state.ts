@@ -53,7 +53,7 @@ export interface Ledger {
   artifacts: Map<string, string>
   rescues: string[]
   children: ChildTicket[]
-  waiting: { reason: EventData<'WAITING_BEGUN'>['reason']; on: string; until: string | undefined } | undefined
+  waiting: { reason: EventData<'WAITING_BEGUN'>['reason']; on: string; until: string | undefined; needsUsd?: number } | undefined
   checkIn: EventData<'CHECK_IN_ASKED'> | undefined
   /** Moments answered, as `moment:phase:attempt`. */
   checkedIn: Set<string>
@@ -300,8 +300,8 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
     ledger.overrides.push({ ...data, at })
     ledger.stopped = undefined
   },
-  WAITING_BEGUN: (ledger, { reason, on, until }) => {
-    ledger.waiting = { reason, on, until }
+  WAITING_BEGUN: (ledger, { reason, on, until, needsUsd }) => {
+    ledger.waiting = { reason, on, until, ...(needsUsd === undefined ? {} : { needsUsd }) }
   },
   WAITING_ENDED: (ledger) => {
     ledger.waiting = undefined

@@ -31,6 +31,13 @@ export async function waitIsOver(
       return options.unattended !== true
     case 'usage-limit':
       return waiting.until === undefined || Date.parse(waiting.until) <= now
+    // A day's budget is new at midnight; the others when somebody has given more, or runs the ticket all the same.
+    case 'budget': {
+      if (waiting.until !== undefined && Date.parse(waiting.until) <= now) return true
+      if (waiting.needsUsd === undefined) return options.unattended !== true
+      const free = await ports.models?.freeUsd(state.ticket)
+      return free === undefined || free >= waiting.needsUsd
+    }
     case 'children': {
       for (const { issue, done } of children) {
         if (!done && (issue === undefined || (await isIssueDone(ports, issue)) === undefined)) return false

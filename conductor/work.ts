@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
+import type { ModelRun } from '../core/contracts/model.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
@@ -14,6 +15,7 @@ import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import type { Job, Step } from './job.ts'
+import { asMetered, openModels } from './models.ts'
 import { withTrailers, writePapers } from './record.ts'
 import { itemName, itemsHeld } from './state.ts'
 
@@ -71,6 +73,7 @@ export async function workTurn(job: Job): Promise<Step> {
   const turn = ports.ids.ulid()
   const from = await desk.git.text(['rev-parse', 'HEAD'])
   await writePapers(desk)
+  const models = await openModels(job, { turn, role: roleOf(job), runtime: chosen.runtime })
   const jail = await openTurnJail(job, chosen.runtime)
   const refused: { tool: string; reason: string }[] = []
   const started = { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from }
@@ -90,10 +93,11 @@ export async function workTurn(job: Job): Promise<Step> {
       cwd: desk.worktree.dir,
       artifacts: join(desk.folder, 'artifacts'),
       recipe: recipeOf(job),
-      env: job.env,
+      env: models ? { ...job.env, ...models.access.env } : job.env,
       tools: toolsOf(job),
       limits: job.definitions.config.limits,
-      signal: job.signal,
+      signal: models ? AbortSignal.any([job.signal, models.signal]) : job.signal,
+      ...(models ? { models: models.access } : {}),
       ...(jail ? { jail } : {}),
     },
     (event) => {
@@ -101,10 +105,14 @@ export async function workTurn(job: Job): Promise<Step> {
       ports.onTurn(desk.ticket, event)
     },
   )
-  const result = await worked.finally(() => jail?.close())
+  const told = await worked.finally(() => closeTurn(jail, models))
+  const result = asMetered(told, models)
   for (const refusal of refused) await desk.record('TOOL_REFUSED', { turn, ...refusal })
   await desk.record('TURN_ENDED', { turn, ...turnFacts(result) })
-  if (result.outcome === 'limited') return wait(job, 'usage-limit', result.reason, result.until)
+  if (result.outcome === 'limited') {
+    const { kind, needsUsd } = models?.stopped ?? {}
+    return wait(job, kind === 'budget' ? 'budget' : 'usage-limit', result.reason, result.until, needsUsd)
+  }
   if (result.outcome === 'handed-off') return wait(job, 'hand-off', result.reason)
   if (result.outcome === 'cancelled') return { stop: 'waiting', reason: result.reason }
   return 'go-on'
@@ -155,11 +163,17 @@ export function strike(
 /** Makes the ticket wait and says on what. */
 export async function wait(
   { desk }: Pick<Job, 'desk'>,
-  reason: 'agent-needed' | 'hand-off' | 'usage-limit' | 'approval' | 'children' | 'base-diverged',
+  reason: 'agent-needed' | 'hand-off' | 'usage-limit' | 'approval' | 'children' | 'base-diverged' | 'budget',
   on: string,
   until?: string,
+  needsUsd?: number,
 ): Promise<Step> {
-  await desk.record('WAITING_BEGUN', { reason, on, ...(until ? { until } : {}) })
+  await desk.record('WAITING_BEGUN', {
+    reason,
+    on,
+    ...(until ? { until } : {}),
+    ...(needsUsd === undefined ? {} : { needsUsd }),
+  })
   return { stop: 'waiting', reason: on }
 }
 
@@ -172,6 +186,15 @@ async function openTurnJail({ desk, definitions }: Job, runtime: Runtime): Promi
   await mkdir(artifacts, { recursive: true })
   const { protected: kept } = definitions.config
   return openJail({ program, worktree: desk.worktree.dir, artifacts, protected: kept, hosts: runtime.hosts ?? [] })
+}
+
+/** The jail first: with it the agent is gone, and what it still waited for can be counted. */
+async function closeTurn(jail: Jail | undefined, models: ModelRun | undefined): Promise<void> {
+  try {
+    await jail?.close()
+  } finally {
+    await models?.close()
+  }
 }
 
 function turnFacts(result: TurnResult) {

@@ -10,6 +10,17 @@ import { parseMapping } from './frontmatter.ts'
 export const CONFIG_FILE = '.valuetrain/config.yaml'
 
 const ms = z.int().min(1)
+const usd = z.number().min(0).nullable().default(null)
+
+/** Where a provider is. Another address is another provider to the price book, unless `prices` names one. */
+const upstream = (url: string, key: string | null) =>
+  z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }).default(url),
+      key: z.string().nullable().default(key),
+      prices: z.string().nullable().default(null).describe('Provider in the price book; null is its own at the usual address.'),
+    })
+    .prefault({})
 
 /** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
 export const Config = z.strictObject({
@@ -75,12 +86,46 @@ export const Config = z.strictObject({
     })
     .prefault({})
     .describe('Worktrees and the checkouts in which gates judge.'),
+  agents: z
+    .record(
+      Slug,
+      z.strictObject({
+        command: Argv.describe('Program and arguments; an argument {brief} is replaced by the brief.'),
+        protocol: z.enum(['exec', 'acp']).default('exec').describe('How it is spoken with.'),
+        dialect: z
+          .enum(['text', 'events', 'claude', 'codex', 'gemini', 'opencode'])
+          .default('text')
+          .describe(
+            'How it tells what it does, with `exec`; `text` has no final event, so that the exit code and the diff decide.',
+          ),
+        env: z.array(z.string()).default([]).describe('Names of environment variables it gets besides those of `workspace.env`.'),
+        hosts: z.array(z.string()).default([]).describe('Hosts it may reach from its jail, as `host` or `host:port`.'),
+        callsModels: z.boolean().default(false).describe('Whether it is given a metered way to models.'),
+      }),
+    )
+    .default({})
+    .describe('Agents of this repository by id, besides the built-in ones; one with the id of a built-in one takes its place.'),
   jail: z
     .enum(['auto', 'required', 'off'])
     .default('auto')
     .describe(
       'Whether turns, set-up and gate commands run in a jail: where one can be built, always (unless the command line says --no-jail), or never.',
     ),
+  budgets: z
+    .strictObject({ run: usd, ticket: usd, day: usd, project: usd })
+    .prefault({})
+    .describe(
+      'US dollars that calls of models may cost: one turn, one ticket, all of one day (UTC), everything. null does not limit. Where one is set, a model without a known price is refused.',
+    ),
+  models: z
+    .strictObject({
+      openai: upstream('https://api.openai.com', 'OPENAI_API_KEY'),
+      anthropic: upstream('https://api.anthropic.com', 'ANTHROPIC_API_KEY'),
+      gemini: upstream('https://generativelanguage.googleapis.com', 'GEMINI_API_KEY'),
+      ollama: upstream('http://127.0.0.1:11434', null),
+    })
+    .prefault({})
+    .describe('Where the gateway finds models, and the environment variable that has its key; agents never see that key.'),
   training: z
     .strictObject({
       config: z

@@ -165,7 +165,9 @@ async function pass(
     if (!isSuccess) {
       const trouble = readTrouble(status, flat(answer), streamed.text, kit.clock.now())
       const stop: ModelStop | undefined =
-        trouble.kind === 'limited' ? { kind: 'usage-limit', reason: trouble.reason, ...untilOf(trouble) } : undefined
+        trouble.kind === 'limited'
+          ? { kind: 'usage-limit', reason: trouble.reason, until: untilOf(trouble, kit.clock.now()) }
+          : undefined
       const outcome = trouble.kind === 'limited' ? 'limited' : 'failed'
       return { status, outcome, reason: trouble.reason, reading: meter.reading(), reached: false, ...(stop ? { stop } : {}) }
     }
@@ -286,6 +288,9 @@ function flat(answer: IncomingMessage): Record<string, string> {
   )
 }
 
-function untilOf({ until }: { until?: string }): { until?: string } {
-  return until === undefined ? {} : { until }
+/** Where the provider says no time, the ticket is tried again after this one. */
+const LOOK_AGAIN_MS = 3_600_000
+
+function untilOf({ until }: { until?: string }, now: number): string {
+  return until ?? new Date(now + LOOK_AGAIN_MS).toISOString()
 }

@@ -1,8 +1,9 @@
 import { type FlowReport, flowReport, type Spread } from '../../conductor/report.ts'
-import { defineCommand, flag, usageError } from '../command.ts'
+import { defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { paintFor } from '../display/paint.ts'
 import { counted, duration, table } from '../display/text.ts'
+import { momentOf } from '../moment.ts'
 import { ticketsNamed } from '../wiring.ts'
 
 export default defineCommand({
@@ -22,17 +23,6 @@ export default defineCommand({
     return 0
   },
 })
-
-function momentOf(text: string, context: Context): string {
-  const days = /^(\d{1,4})d$/.exec(text)?.[1]
-  if (days !== undefined) return new Date(context.clock.now() - Number(days) * 24 * 3_600_000).toISOString()
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(time)) return new Date(time).toISOString()
-  throw usageError(
-    `--since cannot be "${text.slice(0, 80)}"`,
-    'give a day such as 2026-01-31, a time such as 2026-01-31T09:00Z, or days back such as 14d',
-  )
-}
 
 function tell(report: FlowReport, context: Context): string {
   const paint = paintFor(context)

@@ -1,3 +1,4 @@
+import type { Jail } from '../jail.ts'
 import type { ModelAccess } from './model.ts'
 import type { ChildState, ModeId, RoleId } from './names.ts'
 
