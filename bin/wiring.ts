@@ -8,6 +8,7 @@ import type { Repository } from '../core/repository.ts'
 import type { LocalForge } from '../forge/local.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
+import { choosingTraining } from './train-choice.ts'
 
 /** A repository as it lies in its main working tree, for commands that read or write files there. */
 export interface Here {
@@ -83,7 +84,7 @@ export async function openPorts(
     env: context.env,
     signal: context.signal,
     select: agents.selectIssues,
-    choose: agents.chooseRuntime,
+    choose: await choosingTraining(agents.chooseRuntime, context),
     brief: agents.briefOf,
     models: await gatewayFor(context, repository, config),
     onEvent: (ticket, entry) => display.event(ticket, entry),

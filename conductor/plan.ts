@@ -43,6 +43,7 @@ export async function planRun(ports: Ports, options: RunOptions): Promise<RunPla
     config: definitions.config,
     override: options.agent,
     runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+    ...(phases[0] === undefined ? {} : { phase: asPhase(phases[0]) }),
   })
   const at = found?.state.control.phase
   const ahead =

@@ -110,8 +110,14 @@ async function needsOf(ports: Ports, options: RunOptions, next: NextTicket): Pro
     config: definitions.config,
     override: options.agent,
     runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+    phase: asPhase(phases[0]),
   })
   return 'needs' in chosen ? chosen.needs : undefined
+}
+
+/** What a choice of runtimes knows of a phase. */
+export function asPhase({ name, mode, child }: PhaseSpec): NonNullable<Parameters<Ports['choose']>[1]['phase']> {
+  return { name, mode, child }
 }
 
 /** Returns the first stretch of an issue's pipeline that is not done yet. */
@@ -287,6 +293,7 @@ async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, le
     config: definitions.config,
     override: options.agent,
     runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+    phase: asPhase(phases.find(({ name }) => name === known?.phase) ?? first),
   })
   return {
     ticket,

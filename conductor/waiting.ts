@@ -19,10 +19,12 @@ export async function waitIsOver(
   switch (waiting?.reason) {
     case 'agent-needed': {
       const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
+      const { phase, mode, child } = state.control
       const chosen = ports.choose(opened?.issue ?? { number: 0, labels: [] }, {
         config: definitions.config,
         override: options.agent,
         runtimes,
+        ...(phase === undefined || mode === undefined ? {} : { phase: { name: phase, mode, child } }),
       })
       return 'runtime' in chosen && (await chosen.runtime.probe()).ready
     }
