@@ -68,10 +68,7 @@ export async function openEgress(
   await listen(server, file)
   return {
     log,
-    async close() {
-      for (const socket of open) socket.destroy()
-      await new Promise((closed) => server.close(closed))
-    },
+    close: () => closeServer(server, open),
   }
 }
 
@@ -133,6 +130,12 @@ function join(client: Socket, host: string, port: number, open: Set<Socket>): vo
   })
 }
 
+async function closeServer(server: Server, open: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  for (const socket of open) socket.destroy()
+  await closed
+}
+
 function listen(server: Server, file: string): Promise<void> {
   return new Promise((listening, failed) => {
     server.once('error', failed)
@@ -141,22 +144,48 @@ function listen(server: Server, file: string): Promise<void> {
 }
 
 /**
- * Program of the jail's inside: listens on its loopback, hands every connection to the socket, and runs the command.
- * It ends as the command ends. Arguments: socket, port, command line.
+ * Opens a socket that leads to one port of this machine's loopback, where our own gateway listens.
+ *
+ * @param file where the socket is made
+ */
+export async function openDoor(file: string, port: number): Promise<Pick<Egress, 'close'>> {
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect({ host: '127.0.0.1', port })
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(socket)
+      socket.on('error', () => other.destroy())
+      socket.on('close', () => {
+        open.delete(socket)
+        other.destroy()
+      })
+    }
+    client.pipe(upstream).pipe(client)
+  })
+  await listen(server, file)
+  return { close: () => closeServer(server, open) }
+}
+
+/**
+ * Program of the jail's inside: listens on ports of its loopback, hands every connection to a socket, and runs the
+ * command. It ends as the command ends. Arguments: pairs of socket and port as JSON, then the command line.
  */
 export const FORWARDER = `
-const net = require('node:net'), { spawn } = require('node:child_process')
-const [socket, port, program, ...args] = process.argv.slice(1)
-const server = net.createServer((from) => {
+const net = require('node:net'), self = require('node:process'), { spawn } = require('node:child_process')
+const [doors, program, ...args] = self.argv.slice(1)
+const open = (socket, port) => new Promise((opened) => net.createServer((from) => {
   const to = net.connect(socket)
   const end = () => { from.destroy(); to.destroy() }
   from.on('error', end); to.on('error', end); from.on('close', end); to.on('close', end)
   from.pipe(to).pipe(from)
-})
-server.listen(Number(port), '127.0.0.1', () => {
+}).listen(port, '127.0.0.1', opened))
+Promise.all(JSON.parse(doors).map(([socket, port]) => open(socket, port))).then(() => {
   const child = spawn(program, args, { stdio: 'inherit' })
-  child.on('error', (error) => { console.error(error.message); process.exit(error.code === 'ENOENT' ? 127 : 126) })
-  child.on('exit', (code, signal) => { signal ? process.kill(process.pid, signal) : process.exit(code) })
-  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(name, () => child.kill(name))
+  child.on('error', (error) => { self.stderr.write(error.message); self.exit(error.code === 'ENOENT' ? 127 : 126) })
+  child.on('exit', (code, signal) => self.exit(signal ? 128 + require('node:os').constants.signals[signal] : code))
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) self.on(name, () => child.kill(name))
 })
 `

@@ -285,7 +285,7 @@ async function plantsHook(cell: Cell): Promise<Verdict> {
 
 function connects(cell: Cell, host: string, port: number): Promise<Verdict> {
   const program =
-    "const s = require('net').connect({ host: process.argv[1], port: Number(process.argv[2]), timeout: 2000 }); s.on('connect', () => { console.log('connected'); process.exit(0) }); s.on('error', (e) => { console.log(e.code); process.exit(1) }); s.on('timeout', () => { console.log('timeout'); process.exit(1) })"
+    "const self = require('process'); const s = require('net').connect({ host: self.argv[1], port: Number(self.argv[2]), timeout: 2000 }); s.on('connect', () => { console.log('connected'); self.exit(0) }); s.on('error', (e) => { console.log(e.code); self.exit(1) }); s.on('timeout', () => { console.log('timeout'); self.exit(1) })"
   return prints(cell, program, [host, String(port)], /connected/)
 }
 
@@ -294,7 +294,7 @@ async function staysAlive(cell: Cell): Promise<Verdict> {
   const child = `setInterval(() => require('fs').writeFileSync(${JSON.stringify(beat)}, String(Date.now())), 20)`
   await inCell(
     cell,
-    `const c = require('child_process').spawn(process.execPath, ['--eval', ${JSON.stringify(child)}], { detached: true, stdio: 'ignore', env: {} }); c.unref(); setTimeout(() => process.exit(0), 300)`,
+    `const c = require('child_process').spawn(process.execPath, ['--eval', ${JSON.stringify(child)}], { detached: true, stdio: 'ignore', env: {} }); c.unref(); setTimeout(() => {}, 300)`,
   )
   const then = await readFile(beat, 'utf8').catch(() => undefined)
   await new Promise((resolve) => setTimeout(resolve, 150))

@@ -3,7 +3,7 @@ import { access, lstat, mkdir, mkdtemp, readlink, realpath, rm } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { execPath } from 'node:process'
-import { type Egress, FORWARDER, openEgress } from './egress.ts'
+import { FORWARDER, openDoor, openEgress } from './egress.ts'
 import { ValuetrainError } from './errors.ts'
 import { isInside } from './files.ts'
 import { borrowGit } from './jail-git.ts'
@@ -24,6 +24,8 @@ export interface JailPlace {
   protected?: readonly string[]
   /** Hosts that may be reached, each as `host` (port 443) or `host:port`; none unless told. */
   hosts?: readonly string[]
+  /** Ports of this machine's loopback that are reached under the same number, for our own gateway; none unless told. */
+  ports?: readonly number[]
 }
 
 /** What one command gets besides the worktree. Absolute paths, seen in the jail under the same names. */
@@ -48,7 +50,7 @@ export interface Jail {
 }
 
 /** Where things of the jail's own lie inside of it. */
-const INSIDE = { git: '/run/valuetrain/git', home: '/run/valuetrain/home', egress: '/run/valuetrain/egress' } as const
+const INSIDE = { git: '/run/valuetrain/git', home: '/run/valuetrain/home', doors: '/run/valuetrain/doors' } as const
 const PROXY_PORT = 8118
 
 /**
@@ -61,13 +63,12 @@ const PROXY_PORT = 8118
 export async function openJail(place: JailPlace): Promise<Jail> {
   const worktree = await realpath(place.worktree)
   const scratch = await mkdtemp(join(tmpdir(), 'vt-jail-'))
-  let egress: Egress | undefined
+  const doors: Door[] = []
   try {
     await mkdir(join(scratch, 'home'))
     const git = await borrowGit(worktree, scratch, INSIDE.git)
     const kept = await keptPaths(worktree, place)
-    const hosts = place.hosts ?? []
-    if (hosts.length > 0) egress = await openEgress(join(scratch, 'egress'), hosts)
+    await openDoors(join(scratch, 'doors'), place, doors)
     const system = await systemMounts()
     return {
       async wrap(argv, env, grant = {}) {
@@ -81,24 +82,44 @@ export async function openJail(place: JailPlace): Promise<Jail> {
             kept,
             scratch,
             git,
-            egress: egress !== undefined,
+            doors: doors.map(({ name, port }) => [join(INSIDE.doors, name), port]),
             cwd: grant.cwd ?? worktree,
             writable: grant.writable ?? [],
             readOnly: grant.readOnly ?? [],
             argv: inner,
           }),
-          env: jailedEnvironment(env, grant.writable ?? [], egress !== undefined),
+          env: jailedEnvironment(env, grant.writable ?? [], doors),
         }
       },
       async close() {
-        await egress?.close()
+        await Promise.all(doors.map((door) => door.close()))
         await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
       },
     }
   } catch (error) {
-    await egress?.close()
+    await Promise.all(doors.map((door) => door.close()))
     await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
     throw error
+  }
+}
+
+/** A socket on this side, and the port inside that leads to it. */
+interface Door {
+  name: string
+  port: number
+  close(): Promise<void>
+}
+
+async function openDoors(folder: string, { hosts = [], ports = [] }: JailPlace, doors: Door[]): Promise<void> {
+  await mkdir(folder)
+  if (hosts.length > 0) {
+    const { close } = await openEgress(join(folder, 'egress'), hosts)
+    doors.push({ name: 'egress', port: PROXY_PORT, close })
+  }
+  for (const port of new Set(ports)) {
+    const name = `port-${port}`
+    const { close } = await openDoor(join(folder, name), port)
+    doors.push({ name, port, close })
   }
 }
 
@@ -112,11 +133,12 @@ export interface JailArguments {
   worktree: string
   /** What of the worktree is read-only, and what of that is writable after all. */
   kept: { readOnly: readonly string[]; writable: readonly string[] }
-  /** Folder on this machine with `home`, `git`, `gitfile` and `egress` for this jail. */
+  /** Folder on this machine with `home`, `git`, `gitfile` and `doors` for this jail. */
   scratch: string
   /** How the private git directory is laid over the worktree's own; undefined when it has none. */
   git: { over: 'file' | 'folder'; objects: readonly string[] } | undefined
-  egress: boolean
+  /** Sockets as they are seen inside, each with the port of the jail's loopback that leads to it. */
+  doors: readonly (readonly [string, number])[]
   cwd: string
   writable: readonly string[]
   readOnly: readonly string[]
@@ -142,9 +164,9 @@ export function jailArgv(parts: JailArguments): string[] {
     ...both('--bind', parts.writable),
     ...['--bind', join(scratch, 'home'), INSIDE.home],
     ...gitMounts(git, worktree, scratch),
-    ...(parts.egress ? ['--bind', join(scratch, 'egress'), INSIDE.egress] : []),
+    ...(parts.doors.length > 0 ? ['--ro-bind', join(scratch, 'doors'), INSIDE.doors] : []),
     ...['--remount-ro', '/', '--chdir', parts.cwd, '--'],
-    ...limited(parts.egress ? forwarded(parts.argv) : parts.argv),
+    ...limited(parts.doors.length > 0 ? forwarded(parts) : parts.argv),
   ]
 }
 
@@ -166,8 +188,8 @@ function limited(argv: readonly string[]): string[] {
   return ['/bin/sh', '-c', LIMITS, 'sh', ...argv]
 }
 
-function forwarded(argv: readonly string[]): string[] {
-  return [execPath, '--eval', FORWARDER, '--', INSIDE.egress, String(PROXY_PORT), ...argv]
+function forwarded({ doors, argv }: Pick<JailArguments, 'doors' | 'argv'>): string[] {
+  return [execPath, '--eval', FORWARDER, '--', JSON.stringify(doors), ...argv]
 }
 
 /** A variable that a program would follow out of the jail is no use in there, and may hold a credential. */
@@ -176,17 +198,26 @@ const OUTSIDE_NAMES = /^(?:SSH_|GPG_|DBUS_|XDG_|GIT_(?!AUTHOR_|COMMITTER_)|DOCKE
 function jailedEnvironment(
   env: Readonly<Record<string, string>>,
   writable: readonly string[],
-  hasEgress: boolean,
+  doors: readonly Door[],
 ): Record<string, string> {
   const kept = Object.entries(env).filter(([name]) => !OUTSIDE_NAMES.test(name))
   const isGranted = (path: string | undefined) => path !== undefined && writable.some((folder) => isInside(folder, path))
+  const hasEgress = doors.some(({ port }) => port === PROXY_PORT)
   const proxy = `http://127.0.0.1:${PROXY_PORT}`
   return {
     ...Object.fromEntries(kept),
     HOME: isGranted(env.HOME) ? (env.HOME as string) : INSIDE.home,
     TMPDIR: isGranted(env.TMPDIR) ? (env.TMPDIR as string) : '/tmp',
     ...(hasEgress
-      ? { HTTPS_PROXY: proxy, https_proxy: proxy, HTTP_PROXY: proxy, http_proxy: proxy, NODE_USE_ENV_PROXY: '1' }
+      ? {
+          HTTPS_PROXY: proxy,
+          https_proxy: proxy,
+          HTTP_PROXY: proxy,
+          http_proxy: proxy,
+          NO_PROXY: '127.0.0.1',
+          no_proxy: '127.0.0.1',
+          NODE_USE_ENV_PROXY: '1',
+        }
       : {}),
   }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MARK } from './census.ts'
 import type { TurnLimits } from './contracts/runtime.ts'
@@ -22,9 +23,13 @@ export interface ProcessOptions {
   signal?: AbortSignal
   /** Sees the first `outputBytes` bytes of output as they come. */
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
+  /** Sees every byte of output, however much there is. */
+  onChunk?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void
   onStart?: (pid: number) => void
   /** Fed to standard input; without it the input is empty. */
   input?: string
+  /** Is given standard input, open, for as long as the program runs; for programs one converses with. */
+  onInput?: (input: Writable) => void
   /** State folder of the clone in which the group is noted; where `reapLeftovers` looked unless told. */
   record?: string
   /** Milliseconds between asking a group to end and killing it; 2,000 unless told. */
@@ -123,6 +128,7 @@ async function runGroup(
       child[name]?.on('data', (chunk: Buffer) => {
         limits.heard()
         output.add(name, chunk)
+        options.onChunk?.(name, chunk)
       })
     }
     if (child.pid !== undefined) {
@@ -145,6 +151,7 @@ async function runGroup(
   } finally {
     limits.stop()
     options.signal?.removeEventListener('abort', abort)
+    child?.stdin?.destroy()
     child?.stdout?.destroy()
     child?.stderr?.destroy()
   }
@@ -167,12 +174,13 @@ function start(argv: readonly string[], options: ProcessOptions, mark: string): 
     cwd: options.cwd,
     env: { ...options.env, [MARK]: marks },
     detached: true,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined && options.onInput === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     windowsHide: true,
   })
   // A program that does not read its input closes it; how it ends is told by its exit code.
   child.stdin?.on('error', () => {})
-  child.stdin?.end(options.input)
+  if (child.stdin && options.onInput) options.onInput(child.stdin)
+  else child.stdin?.end(options.input)
   return child
 }
 

@@ -36,6 +36,13 @@ async function ran(jail: Jail, cwd: string, argv: readonly string[], more: Recor
 
 const ended = (said: string, exit: number | null = 0) => ({ exit, signal: undefined, missing: false, said })
 
+async function listening(): Promise<{ server: Server; port: number }> {
+  const server = createServer((socket) => socket.end('hello\n'))
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(() => void server.close())
+  return { server, port: (server.address() as { port: number }).port }
+}
+
 /** A linked worktree of a repository, with a ticket in it. */
 async function ticketWorktree() {
   const repo = await makeRepository({
@@ -59,7 +66,7 @@ describe('the command line of a jail', () => {
     kept: { readOnly: ['/w/.valuetrain'], writable: ['/w/.valuetrain/tickets/t/artifacts'] },
     scratch: '/s',
     git: { over: 'file' as const, objects: ['/r/.git/objects'] },
-    egress: false,
+    doors: [] as [string, number][],
     cwd: '/w',
     writable: [],
     readOnly: [],
@@ -67,8 +74,8 @@ describe('the command line of a jail', () => {
   }
 
   test('unshares everything, and the network always', () => {
-    for (const egress of [false, true]) {
-      const line = jailArgv({ ...parts, egress })
+    for (const doors of [[], [['/run/x', 8118] as const]]) {
+      const line = jailArgv({ ...parts, doors })
       expect(line.filter((word) => word.startsWith('--unshare') || word.startsWith('--share'))).toEqual([
         '--unshare-user',
         '--unshare-ipc',
@@ -158,6 +165,17 @@ jailed(`a jail${here}`, () => {
     )
   })
 
+  test('reaches a port of this machine where it was opened for it, and no other', async () => {
+    const { port } = await listening()
+    const other = await listening()
+    const dir = await mkdtemp(join(tmpdir(), 'vt-jailed-'))
+    const jail = await open({ worktree: dir, ports: [port] })
+    const script = (to: number) =>
+      `const s = require('net').connect(${to}, '127.0.0.1'); s.on('data', (d) => console.log(String(d).trim())); s.on('error', (e) => console.log(e.code))`
+    expect(await ran(jail, dir, [execPath, '--eval', script(port)])).toEqual(ended('hello'))
+    expect(await ran(jail, dir, [execPath, '--eval', script(other.port)])).toEqual(ended('ECONNREFUSED'))
+  })
+
   test('is gone with everything in it when its limit is over', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'vt-jailed-'))
     const jail = await open({ worktree: dir })
@@ -172,13 +190,6 @@ jailed(`a jail${here}`, () => {
 })
 
 describe('the way out of a jail', () => {
-  async function listening(): Promise<{ server: Server; port: number }> {
-    const server = createServer((socket) => socket.end('hello\n'))
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    onTestFinished(() => void server.close())
-    return { server, port: (server.address() as { port: number }).port }
-  }
-
   async function asked(file: string, line: string): Promise<string> {
     const { connect } = await import('node:net')
     return new Promise((resolve) => {

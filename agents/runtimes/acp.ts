@@ -1,0 +1,195 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  client,
+  methods,
+  ndJsonStream,
+  PROTOCOL_VERSION,
+  type PromptResponse,
+  RequestError,
+  type Stream,
+} from '@agentclientprotocol/sdk'
+import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
+import { runJailed } from '../../core/jail-run.ts'
+import type { ProcessResult } from '../../core/process.ts'
+import type { AgentSpec } from '../agents.ts'
+import { limitIn } from '../dialects/dialect.ts'
+import type { FinalWord } from '../dialects/index.ts'
+import { readForAgent, writeForAgent } from './acp-files.ts'
+import { answerPermission, eventsOfUpdate, type Refusal } from './acp-words.ts'
+import { agentFace, launchOf } from './exec.ts'
+import { outcomeOf } from './outcome.ts'
+import { openTraces } from './traces.ts'
+import { type AgentEnd, judgeAgent } from './verdict.ts'
+
+const TAIL_CHARACTERS = 4_000
+/** Milliseconds that an agent has to end by itself once its turn is over or cancelled. */
+const GOODBYE_MS = 2_000
+const MESSAGE_BYTES = 16 * 1024 * 1024
+
+/**
+ * Returns the runtime of an agent that speaks the Agent Client Protocol over standard input and output, version 1. One turn is one
+ * process and one session. In a jail the agent reads and writes files itself and is offered no file methods: what this process
+ * wrote for it would be written outside the jail.
+ *
+ * @param kept repository paths, or globs ending in two stars, that are not written for an agent
+ * @see https://agentclientprotocol.com
+ */
+export function acpRuntime(spec: AgentSpec, env: NodeJS.ProcessEnv, kept: readonly string[] = []): Runtime {
+  return { ...agentFace(spec, env), turn: (request, onEvent) => converse(spec, env, kept, request, onEvent) }
+}
+
+async function converse(
+  spec: AgentSpec,
+  env: NodeJS.ProcessEnv,
+  kept: readonly string[],
+  request: TurnRequest,
+  onEvent: (event: RuntimeEvent) => void,
+): Promise<TurnResult> {
+  const launch = await launchOf(spec, env, request)
+  const traces = await openTraces(request, env)
+  const refused: Refusal[] = []
+  const stop = new AbortController()
+  const heard = openStream()
+  let talk: Promise<Ending> = Promise.resolve({ lost: 'it was never spoken with' })
+  const ran = await runJailed(request.jail, launch.argv, {
+    cwd: request.cwd,
+    env: launch.env,
+    limits: request.limits,
+    signal: stop.signal,
+    onStart: (pid) => onEvent({ type: 'started', pid }),
+    onChunk: (stream, chunk) => {
+      if (stream === 'stdout') heard.push(chunk)
+    },
+    onOutput: (stream, text) => {
+      if (stream === 'stderr') onEvent({ type: 'output', stream, text })
+    },
+    onInput(input) {
+      const output = new WritableStream<Uint8Array>({
+        // A process that is gone takes no more; how it ended is told by its exit.
+        write: (bytes) => new Promise((written) => input.write(bytes, () => written())),
+      })
+      const stream = ndJsonStream(output, heard.readable, { maxMessageBytes: MESSAGE_BYTES })
+      talk = speak(stream, { request, kept, refused, onEvent, stop }).catch(endingOf)
+      void talk.then(async () => {
+        input.end()
+        await delay(GOODBYE_MS, undefined, { signal: stop.signal }).catch(() => {})
+        stop.abort()
+      })
+    },
+  })
+  heard.end()
+  const ending = await Promise.race([talk, delay(GOODBYE_MS, { lost: 'it ended in the middle' } as Ending)])
+  stop.abort()
+  const verdict = judgeAgent(
+    {
+      name: spec.id,
+      stopped: whatStopped(ran, request, ending),
+      final: 'word' in ending ? ending.word : undefined,
+      hasFinalWord: true,
+      ...(await traces.compare()),
+      refused,
+    },
+    request,
+  )
+  const { exit, outputDigest, outputTail } = ran
+  return { ...verdict, exit, outputDigest, outputTail: outputTail.slice(-TAIL_CHARACTERS) }
+}
+
+/** How a conversation ended: by the agent's word, or without one. */
+type Ending = { word: FinalWord } | { lost: string }
+
+/** Says what ended the turn besides the agent. That we ended the process after its last word is nothing to tell. */
+function whatStopped(ran: ProcessResult, request: TurnRequest, ending: Ending): AgentEnd['stopped'] {
+  if (request.signal.aborted) return { outcome: 'cancelled', what: 'was cancelled' }
+  if ('word' in ending) return ran.timedOut ? outcomeOf(ran, request) : undefined
+  const stopped = ran.aborted ? undefined : outcomeOf(ran, request)
+  return stopped ?? { outcome: 'failed', what: `broke off the conversation: ${ending.lost.slice(0, 200)}` }
+}
+
+function endingOf(error: unknown): Ending {
+  if (!(error instanceof RequestError)) return { lost: (error as Error).message }
+  const said = `${error.message} (${error.code})`
+  const limit = limitIn(`${error.message} ${JSON.stringify(error.data ?? '')}`)
+  return { word: { ok: false, said, ...(limit ? { limit } : {}) } }
+}
+
+interface Talk {
+  request: TurnRequest
+  kept: readonly string[]
+  refused: Refusal[]
+  onEvent(event: RuntimeEvent): void
+  stop: AbortController
+}
+
+/** Holds one turn's conversation and returns the agent's last word. */
+async function speak(stream: Stream, talk: Talk): Promise<Ending> {
+  const { request, onEvent } = talk
+  const hasFiles = request.jail === undefined
+  const app = client({ name: 'valuetrain' })
+    .onNotification(methods.client.session.update, ({ params }) => {
+      for (const event of eventsOfUpdate(params.update, request.cwd)) onEvent(event)
+    })
+    .onRequest(methods.client.session.requestPermission, ({ params }) => {
+      const { outcome, refusal } = answerPermission(params, request)
+      if (refusal) {
+        talk.refused.push(refusal)
+        onEvent({ type: 'permission', allowed: false, ...refusal })
+      }
+      return { outcome }
+    })
+    .onRequest(methods.client.fs.readTextFile, ({ params }) => readForAgent(hasFiles, request, params))
+    .onRequest(methods.client.fs.writeTextFile, async ({ params }) => {
+      onEvent({ type: 'edit', path: await writeForAgent(hasFiles, request, talk.kept, params) })
+      return {}
+    })
+  return app.connectWith(stream, async (agent) => {
+    const { protocolVersion } = await agent.request(methods.agent.initialize, {
+      protocolVersion: PROTOCOL_VERSION,
+      clientCapabilities: { fs: { readTextFile: hasFiles, writeTextFile: hasFiles } },
+      clientInfo: { name: 'valuetrain', version: '1' },
+    })
+    if (protocolVersion !== PROTOCOL_VERSION) {
+      return {
+        word: { ok: false, said: `it speaks version ${protocolVersion} of the protocol, and ${PROTOCOL_VERSION} is needed` },
+      }
+    }
+    const { sessionId } = await agent.request(methods.agent.session.new, { cwd: request.cwd, mcpServers: [] })
+    const cancel = () => {
+      void agent.notify(methods.agent.session.cancel, { sessionId }).catch(() => {})
+      setTimeout(() => talk.stop.abort(), GOODBYE_MS).unref()
+    }
+    request.signal.addEventListener('abort', cancel, { once: true })
+    if (request.signal.aborted) cancel()
+    try {
+      const prompt = [{ type: 'text' as const, text: request.brief }]
+      const { stopReason } = await agent.request<PromptResponse>(methods.agent.session.prompt, { sessionId, prompt })
+      return { word: { ok: stopReason === 'end_turn', said: stopReason } }
+    } finally {
+      request.signal.removeEventListener('abort', cancel)
+    }
+  })
+}
+
+/** A stream that is fed from outside; what comes after its end is dropped. */
+function openStream() {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  let isOpen = true
+  const readable = new ReadableStream<Uint8Array>({
+    start(given) {
+      controller = given
+    },
+    cancel() {
+      isOpen = false
+    },
+  })
+  return {
+    readable,
+    push(chunk: Uint8Array) {
+      if (isOpen) controller?.enqueue(new Uint8Array(chunk))
+    },
+    end() {
+      if (isOpen) controller?.close()
+      isOpen = false
+    },
+  }
+}

@@ -1,0 +1,29 @@
+import type { TurnRequest } from '../../core/contracts/runtime.ts'
+import { openGit } from '../../core/git.ts'
+import { fingerprintOf } from './fingerprint.ts'
+
+/** What a worktree was before an agent had it. */
+export interface Traces {
+  /** Tells what is different, or that nothing is; `spoilt` says what an agent must not do and this one did. */
+  compare(): Promise<{ changed: boolean; spoilt?: string }>
+}
+
+/** Looks at a worktree before a turn: files, staged or not, the branch and its commit. Git runs nothing of the worktree. */
+export async function openTraces({ cwd }: Pick<TurnRequest, 'cwd'>, env: NodeJS.ProcessEnv): Promise<Traces> {
+  const git = openGit(cwd, env)
+  const look = async () => ({
+    files: await fingerprintOf(git, [], ''),
+    branch: await git.text(['symbolic-ref', '--quiet', 'HEAD']),
+    commit: await git.text(['rev-parse', 'HEAD']),
+  })
+  const before = await look()
+  return {
+    async compare() {
+      const after = await look().catch((error: unknown) => error as Error)
+      if (after instanceof Error) return { changed: true, spoilt: 'its worktree is no longer one that git can read' }
+      if (after.branch !== before.branch) return { changed: true, spoilt: 'it switched the branch of its worktree' }
+      if (after.commit !== before.commit) return { changed: true, spoilt: 'it committed by itself' }
+      return { changed: after.files !== before.files }
+    },
+  }
+}
