@@ -54,7 +54,7 @@ export async function peopleEvidenceRef(stateDir: string): Promise<string> {
 /**
  * Appends a record to an evidence ref: a commit with one file, whose parent is the last one. Two git processes; index
  * and working tree are not touched, no hook runs, and the commit carries no name. A writer that comes between is waited
- * out by reading the tip again.
+ * out by reading the tip again. The same record from two at once is one commit, and so said once.
  *
  * @returns the new tip
  * @throws VT_GIT when git refuses for another reason than a race

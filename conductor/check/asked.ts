@@ -1,6 +1,7 @@
 import type { RequiredGate } from '../../core/contracts/event.ts'
 import type { Finding, GateSpec } from '../../core/contracts/gate.ts'
 import { ValuetrainError } from '../../core/errors.ts'
+import { LISTED } from '../../gates/guard-rails.ts'
 import { specDigest } from '../../gates/index.ts'
 import { type Definitions, stretchGates } from '../definitions.ts'
 import type { TicketState } from '../state.ts'
@@ -13,11 +14,6 @@ export interface AskedOfHead {
   findings: Finding[]
 }
 
-/** Gates that only make sense for a ticket's own branch. */
-const OF_TICKETS = new Set(['change', 'summary'])
-/** A gate whose options an item gives; without the item it has nothing to look for. */
-const OF_ITEMS = new Set(['link'])
-
 /**
  * Returns what a head is asked: every gate of the base for stage `pull-request`, and for a ticket all that the phases of
  * its stretch ask, just as the conductor asks it of the merge result.
@@ -29,7 +25,7 @@ export function askedOfHead(definitions: Definitions, ticket: string | undefined
   const required = new Map<string, RequiredGate>()
   const findings: Finding[] = []
   for (const spec of definitions.gates.values()) {
-    if (!isAsked(spec, ticket)) continue
+    if (!isAsked(spec)) continue
     specs.set(spec.id, spec)
     required.set(spec.id, { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: spec.kind.type === 'human' })
   }
@@ -61,9 +57,11 @@ function asList(
   return { specs: [...specs.values()], required: [...specs.keys()].flatMap((id) => required.get(id) ?? []), findings }
 }
 
-/** People's answers to a phase stand in its ticket's log; the fold refuses a step that went on without them. */
-function isAsked(spec: GateSpec, ticket: string | undefined): boolean {
-  if (!spec.stages.includes('pull-request') || OF_ITEMS.has(spec.id)) return false
-  if (spec.kind.type === 'external' || spec.kind.type === 'human') return false
-  return ticket !== undefined || !OF_TICKETS.has(spec.id)
+/**
+ * Gates that exist for a phase, a mode or an item are asked where those list them. People's answers stand in the ticket's
+ * log; the fold refuses a step that went on without them.
+ */
+function isAsked(spec: GateSpec): boolean {
+  if ((LISTED as readonly string[]).includes(spec.id)) return false
+  return spec.stages.includes('pull-request') && spec.kind.type !== 'external' && spec.kind.type !== 'human'
 }
