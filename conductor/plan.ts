@@ -2,7 +2,7 @@ import { branchOf } from '../core/contracts/names.ts'
 import { phaseGates } from './definitions.ts'
 import { readyIssues } from './drive.ts'
 import type { Ports } from './ports.ts'
-import { nextTicket, type RunOptions } from './run.ts'
+import { asPhase, nextTicket, type RunOptions } from './run.ts'
 
 /** What a run would do and why; nothing is changed to find out. */
 export interface RunPlan {
