@@ -5,12 +5,16 @@ import type { Context } from './context.ts'
  * Returns a choice of runtimes in which phases of training are worked by the `train` runtime wherever the committed
  * configuration names what is trained and the command line names nobody else.
  */
-export function choosingTraining(choose: Ports['choose'], context: Pick<Context, 'env' | 'clock' | 'ids'>): Promise<Ports['choose']> {
-  return import('../training/runtime.ts').then(({ TRAIN_RUNTIME, trainRuntime, worksPhase }) => (issue, facts) => {
+export async function choosingTraining(
+  choose: Ports['choose'],
+  context: Pick<Context, 'env' | 'clock' | 'ids'>,
+): Promise<Ports['choose']> {
+  const { TRAIN_RUNTIME, trainRuntime, worksPhase } = await import('../training/runtime.ts')
+  return (issue, facts) => {
     const { training } = facts.config
     const runtime = trainRuntime({ ...context, training })
     const isTraining = worksPhase(facts.phase) && training.config !== null
     if (isTraining && (facts.override === undefined || facts.override === TRAIN_RUNTIME)) return { runtime }
     return choose(issue, { ...facts, runtimes: [...facts.runtimes, runtime] })
-  })
+  }
 }

@@ -13,11 +13,7 @@ import { openGit } from '../core/git.ts'
 import type { Ids } from '../core/ids.ts'
 import { readerOf } from '../core/reader.ts'
 import { openRepository } from '../core/repository.ts'
-import { evaluatePhase } from './phase/evaluating.ts'
-import { improvePhase } from './phase/improving.ts'
 import type { PhaseResult, PhaseWork } from './phase/phase.ts'
-import { trainPhase } from './phase/training.ts'
-import { runsIn } from './run/folder.ts'
 
 export const TRAIN_RUNTIME = 'train'
 
@@ -62,7 +58,7 @@ async function turn(
     return { outcome: 'handed-off', reason: `phase ${name} is none of training; give the issue another agent`, handOff: name }
   }
   const timeout = AbortSignal.timeout(request.limits.totalMs)
-  const { stateDir } = await openRepository(request.cwd, env)
+  const [{ stateDir }, { runsIn }] = await Promise.all([openRepository(request.cwd, env), import('./run/folder.ts')])
   const work: PhaseWork = {
     request,
     file: training.config,
@@ -95,8 +91,9 @@ async function turn(
   }
 }
 
-function phaseOf(work: PhaseWork): Promise<PhaseResult> {
-  if (work.request.child === 'train') return trainPhase(work)
-  if (work.request.child === 'model-eval') return evaluatePhase(work)
-  return improvePhase(work)
+/** The engine is loaded when a phase is worked: every run of an issue lists this runtime, few train. */
+async function phaseOf(work: PhaseWork): Promise<PhaseResult> {
+  if (work.request.child === 'train') return (await import('./phase/training.ts')).trainPhase(work)
+  if (work.request.child === 'model-eval') return (await import('./phase/evaluating.ts')).evaluatePhase(work)
+  return (await import('./phase/improving.ts')).improvePhase(work)
 }
