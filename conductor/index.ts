@@ -1,3 +1,12 @@
+export {
+  type CheckedCommit,
+  type CheckedGate,
+  type CheckReport,
+  type CheckRequest,
+  checkRange,
+  type EvidenceStanding,
+  type ShownWaiver,
+} from './check/index.ts'
 export { committedConfig, type Definitions, loadDefinitions, phaseGates, pipelineNamed } from './definitions.ts'
 export { renderDiagram } from './diagram.ts'
 export { type Drive, type DriveOptions, drive, readyIssues } from './drive.ts'

@@ -2,6 +2,7 @@ export { canonicalJson, digestOf, type Json, sha256 } from './canonical.ts'
 export { type Clock, SimulatedClock, systemClock, timestamp } from './clock.ts'
 export { CONFIG_FILE, Config, checkShape, defaultConfig, parseConfig, readConfig } from './config.ts'
 export * from './contracts/event.ts'
+export * from './contracts/evidence.ts'
 export type * from './contracts/forge.ts'
 export * from './contracts/gate.ts'
 export * from './contracts/issue.ts'
@@ -10,6 +11,16 @@ export * from './contracts/names.ts'
 export type * from './contracts/runtime.ts'
 export { removeAbandoned } from './disposable.ts'
 export { didYouMean, type ErrorKind, type ErrorOptions, EXIT_CODES, exitCodeOf, nearest, ValuetrainError } from './errors.ts'
+export {
+  appendEvidence,
+  dropEvidence,
+  listEvidence,
+  peopleEvidenceRef,
+  readEvidence,
+  recordHookEvidence,
+  type StoredEvidence,
+  ticketEvidenceRef,
+} from './evidence-refs.ts'
 export { appendDurably, fileError, isInside, resolveInside, writeAtomically, writeNote } from './files.ts'
 export { type Document, parseFrontMatter, parseMapping, parseYaml, renderFrontMatter } from './frontmatter.ts'
 export { type Git, type GitOptions, type GitResult, openGit } from './git.ts'
@@ -23,6 +34,7 @@ export { type Limit, type ProcessOptions, type ProcessResult, reapLeftovers, run
 export { isRefName, requireRefName, requireRevision } from './refs.ts'
 export { type Base, defaultBase, openRepository, type Repository, requireWorkable, worktreeRoot } from './repository.ts'
 export { listRescues, type Rescue, type RescueRequest, restoreCommitted, takeRescue } from './rescue.ts'
+export { subjectTrees } from './subjects.ts'
 export {
   type ChangedPath,
   changedPaths,

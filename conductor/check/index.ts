@@ -1,6 +1,5 @@
-export { type AskedOfHead, askedOfHead } from './asked.ts'
 export { type CheckedGate, type CheckReport, checkRange } from './check.ts'
 export type { CheckedCommit } from './commits.ts'
-export { type EvidenceStanding, foldEvidence } from './evidence.ts'
-export { type CheckRequest, judgePlace } from './judge.ts'
+export type { EvidenceStanding } from './evidence.ts'
+export type { CheckRequest } from './judge.ts'
 export type { ShownWaiver } from './waivers.ts'
