@@ -24,7 +24,8 @@ export async function openModels(
 }
 
 /**
- * Returns a turn's result as the gateway knows it: its usage is what was metered, not what the agent says; and a turn
+ * Returns a turn's result as the gateway knows it: its usage is what was metered, not what the agent says, wherever
+ * every cost is known; and a turn
  * that did not complete after a limit or a budget refused its calls is parked for that, and costs no attempt. Only a
  * turn that used up the share of one run has failed: a further run would begin with a new one and do the same.
  */

@@ -32,6 +32,7 @@ export class Run {
   #tokensIn = 0
   #tokensOut = 0
   #pico = 0n
+  #unknown = 0
 
   constructor(tags: CallTags, onCall: (call: ModelCall) => Promise<void>) {
     this.tags = tags
@@ -57,7 +58,7 @@ export class Run {
   }
 
   get usage(): { tokensIn: number; tokensOut: number; costUsd: number } | undefined {
-    if (this.#calls === 0) return undefined
+    if (this.#calls === 0 || this.#unknown > 0) return undefined
     return { tokensIn: this.#tokensIn, tokensOut: this.#tokensOut, costUsd: usdOf(this.#pico) }
   }
 
@@ -74,7 +75,8 @@ export class Run {
     this.#calls += 1
     this.#tokensIn += input + cacheRead + cacheWrite + cacheWriteLong
     this.#tokensOut += output
-    this.#pico += call.costUsd === null ? 0n : picoOf(call.costUsd)
+    if (call.costUsd === null) this.#unknown += 1
+    else this.#pico += picoOf(call.costUsd)
     try {
       await this.#onCall(call)
     } catch (error) {

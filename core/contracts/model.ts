@@ -81,7 +81,7 @@ export interface ModelRun {
   /** Aborts when there is no use in going on. A call that was refused for its price alone leaves the others be. */
   readonly signal: AbortSignal
   readonly stopped: ModelStop | undefined
-  /** What was metered so far; undefined before the first call. */
+  /** What was metered so far; undefined before the first call, and where the cost of one is not known. */
   readonly usage: { tokensIn: number; tokensOut: number; costUsd: number } | undefined
   /**
    * Voids the key and waits until the calls under way are counted and recorded.

@@ -32,10 +32,10 @@ describe('valuetrain cost report', () => {
     await repository.git.run(['add', '--all'])
     await repository.git.run(['commit', '--quiet', '--message', 'A session'])
     expect((await terminal.run('cost', 'report', '--by', 'model')).stdout).toMatchInlineSnapshot(`
-      "model                 cost      calls  in   from cache  out
-      anthropic/claude \`x\`  $0.00025  2      234  200         10
-      anthropic/unpriced    $0        1      117  100         5    1 call of unknown cost
-      total                 $0.00025  3      351  300         15   1 call of unknown cost
+      "model                 cost              calls  in   from cache  out
+      anthropic/claude \`x\`  $0.00025          2      234  200         10
+      anthropic/unpriced    unknown           1      117  100         5    1 call of unknown cost
+      total                 $0.00025 or more  3      351  300         15   1 call of unknown cost
       "
     `)
     const json = JSON.parse((await terminal.run('cost', 'report', '--by', 'role', '--json')).stdout)

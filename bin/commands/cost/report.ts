@@ -52,7 +52,13 @@ function rowOf(group: CostGroup): string[] {
     group.unknown > 0 ? `${counted(group.unknown, 'call')} of unknown cost` : '',
     group.refused > 0 ? `${group.refused} refused` : '',
   ]
-  const { key, costUsd, calls, tokensIn, cacheRead, tokensOut } = group
+  const { key, calls, tokensIn, cacheRead, tokensOut } = group
   const numbers = [calls, tokensIn, cacheRead, tokensOut].map(String)
-  return [clean(key), `$${costUsd}`, ...numbers, notes.filter((note) => note !== '').join(', ')]
+  return [clean(key), moneyOf(group), ...numbers, notes.filter((note) => note !== '').join(', ')]
+}
+
+/** A cost that nobody knows is never written as nothing. */
+function moneyOf({ costUsd, unknown }: CostGroup): string {
+  if (unknown === 0) return `$${costUsd}`
+  return costUsd === 0 ? 'unknown' : `$${costUsd} or more`
 }

@@ -96,7 +96,7 @@ describe('the gateway, metering', () => {
   })
 
   it('leaves the cost of a model without a price open, and counts its tokens', async () => {
-    const { calls, ask } = await openGatewayWith()
+    const { run, calls, ask } = await openGatewayWith()
     await (await ask('openai-chat', { model: 'model-nobody-knows' })).text()
     await (await ask('ollama-chat', { model: 'big:cloud' })).text()
     await (await ask('openai-chat', { extra: { service_tier: 'priority' } })).text()
@@ -105,6 +105,7 @@ describe('the gateway, metering', () => {
       [null, 10, 5],
       [null, 10, 5],
     ])
+    expect(run.usage).toBeUndefined()
   })
 })
 
