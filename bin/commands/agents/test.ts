@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { listRuntimes } from '../../../agents/index.ts'
+import type { Runtime, RuntimeEvent, TurnResult } from '../../../core/contracts/runtime.ts'
+import { didYouMean, ValuetrainError } from '../../../core/errors.ts'
+import { openGit } from '../../../core/git.ts'
+import { openJail } from '../../../core/jail.ts'
+import { chooseJail } from '../../../core/jail-probe.ts'
+import { argument, defineCommand, flag } from '../../command.ts'
+import type { Context } from '../../context.ts'
+import { paintFor } from '../../display/paint.ts'
+import { clean } from '../../display/text.ts'
+import { configHere } from '../../wiring.ts'
+
+const WORD = 'valuetrain'
+const BRIEF = `# One small task
+
+Write a file named \`hello.txt\` in the current folder that holds the one word ${WORD}. Change nothing else. Do not commit.
+`
+
+export default defineCommand({
+  description:
+    'Gives one agent one small task in a throw-away repository, with the jail the configuration asks for, and judges it as a turn is judged. The agent may call its model, which may cost money. Exit code 1 when it did not do the task.',
+  examples: [{ does: 'See whether Claude Code works here', line: 'agents test claude' }],
+  args: { agent: argument.text('Id of the agent.') },
+  flags: { 'no-jail': flag.switch('Let it work without a jail.') },
+  json: true,
+  async run(context, { args, flags }) {
+    const config = await configHere(context)
+    const runtime = runtimeNamed(args.agent, listRuntimes({ env: context.env, script: undefined, config }))
+    const { ready, why } = await runtime.probe()
+    if (!ready) {
+      throw new ValuetrainError('VT_AGENT_ABSENT', `agent ${runtime.id} is not ready: ${why}`, {
+        kind: 'environment',
+        hint: 'install it, or put it on PATH; `valuetrain agents list` shows what is here',
+      })
+    }
+    const jail = await chooseJail(config.jail, context.env, flags['no-jail'])
+    const { result, done, jailed } = await tryAgent(context, runtime, {
+      program: jail.program,
+      env: config.workspace.env,
+      limits: config.limits,
+    })
+    if (flags.json) {
+      context.stdout.write(`${JSON.stringify({ agent: runtime.id, ok: done, jailed, result })}\n`)
+      return done ? 0 : 1
+    }
+    const paint = paintFor(context)
+    const word = done ? paint.good('works') : paint.bad('does not work')
+    context.stdout.write(`${paint.name(runtime.id)} ${word} here, ${jailed ? 'in' : 'without'} a jail: ${clean(result.reason)}\n`)
+    return done ? 0 : 1
+  },
+})
+
+function runtimeNamed(id: string, runtimes: readonly Runtime[]): Runtime {
+  const agents = runtimes.filter(({ usesJail, id }) => usesJail && id !== 'recipe')
+  const found = agents.find((runtime) => runtime.id === id)
+  if (found !== undefined) return found
+  const ids = agents.map((runtime) => runtime.id)
+  throw new ValuetrainError('VT_RUNTIME_UNKNOWN', `there is no agent "${id.slice(0, 80)}"${didYouMean(id, ids)}`, {
+    hint: `known: ${ids.join(', ')}`,
+  })
+}
+
+interface Trial {
+  program: string | undefined
+  env: readonly string[]
+  limits: Parameters<Runtime['turn']>[0]['limits']
+}
+
+async function tryAgent(
+  context: Context,
+  runtime: Runtime,
+  { program, env: names, limits }: Trial,
+): Promise<{ result: TurnResult; done: boolean; jailed: boolean }> {
+  const place = await realpath(await mkdtemp(join(tmpdir(), 'vt-agent-')))
+  const cwd = join(place, 'work')
+  const artifacts = join(cwd, '.valuetrain/tickets/trial_1/artifacts')
+  let jail: Awaited<ReturnType<typeof openJail>> | undefined
+  try {
+    await mkdir(artifacts, { recursive: true })
+    await writeFile(join(artifacts, '.gitkeep'), '')
+    await promisify(execFile)('git', ['init', '--quiet', '--initial-branch=main', cwd], { env: context.env })
+    const git = openGit(cwd, { ...context.env, ...NOBODY })
+    await git.run(['add', '--all'])
+    await git.run(['commit', '--quiet', '--no-gpg-sign', '-m', 'Begin'])
+    const hosts = runtime.hosts ?? []
+    jail = program === undefined ? undefined : await openJail({ program, worktree: cwd, artifacts, hosts })
+    const passed = ['PATH', 'HOME', 'LANG', ...names].flatMap((name): [string, string][] =>
+      context.env[name] === undefined ? [] : [[name, context.env[name]]],
+    )
+    const seen: RuntimeEvent[] = []
+    const result = await runtime.turn(
+      {
+        turn: context.ids.ulid(),
+        ticket: 'trial_1',
+        issue: 1,
+        labels: [],
+        phase: 'build',
+        mode: 'build',
+        child: undefined,
+        role: 'studio',
+        tools: ['read', 'write', 'run-code'],
+        attempt: 1,
+        brief: BRIEF,
+        cwd,
+        artifacts,
+        recipe: undefined,
+        env: Object.fromEntries(passed),
+        limits,
+        signal: context.signal,
+        ...(jail ? { jail } : {}),
+      },
+      (event) => seen.push(event),
+    )
+    const text = await readFile(join(cwd, 'hello.txt'), 'utf8').catch(() => '')
+    return { result, done: result.outcome === 'completed' && text.trim() === WORD, jailed: jail !== undefined }
+  } finally {
+    await jail?.close()
+    await rm(place, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** The throw-away repository's first commit is by nobody in particular. */
+const NOBODY = {
+  GIT_AUTHOR_NAME: 'valuetrain',
+  GIT_AUTHOR_EMAIL: 'valuetrain@example.invalid',
+  GIT_COMMITTER_NAME: 'valuetrain',
+  GIT_COMMITTER_EMAIL: 'valuetrain@example.invalid',
+}
