@@ -144,6 +144,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/runs/search.ts'),
   },
   {
+    id: 'sweep',
+    group: 'Training',
+    usage: 'FILE',
+    summary: 'Search settings, and go on where a search was stopped',
+    load: () => import('./commands/sweep.ts'),
+  },
+  {
+    id: 'agents why',
+    group: 'Training',
+    usage: 'ISSUE',
+    summary: 'Explain who was chosen to work an issue',
+    load: () => import('./commands/agents/why.ts'),
+  },
+  {
     id: 'policy show',
     group: 'Training',
     usage: '[POLICY]',
