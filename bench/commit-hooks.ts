@@ -53,6 +53,7 @@ const bench: Benchmark = async ({ full, seed, env, root, note }) => {
       },
       { session: true },
     )
+    await add(`no hook, ${SESSIONS} sessions`, (dir) => manySessions(dir, here))
     await add(
       `valuetrain, a session file, ${SESSIONS} sessions`,
       async (dir) => {
