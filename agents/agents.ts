@@ -10,7 +10,8 @@ export interface AgentSpec {
   writtenFor: string
   protocol: 'exec' | 'acp'
   /**
-   * Arguments. `{brief}` is replaced by the brief, `{cwd}` by the worktree, `{turn}` by the turn's id; without `{brief}` the brief
+   * Arguments. `{brief}` is replaced by the brief, `{cwd}` by the worktree, `{turn}` by the turn's id, `{sandbox}` by
+   * codex's word for how its own sandbox is to be; without `{brief}` the brief
    * is standard input.
    */
   args: readonly string[]
@@ -63,10 +64,11 @@ export const KNOWN_AGENTS: readonly AgentSpec[] = [
     program: 'codex',
     writtenFor: '0.169',
     protocol: 'exec',
-    args: ['exec', '--json', '--skip-git-repo-check', '-C', '{cwd}', '-s', 'workspace-write', '-'],
+    args: ['exec', '--json', '--skip-git-repo-check', '-C', '{cwd}', '-s', '{sandbox}', '-'],
     modelArgs: ['-c', 'model_provider="metered"', '-c', CODEX_PROVIDER],
     dialect: 'codex',
-    notes: 'Its own sandbox needs user namespaces, which our jail forbids. `codex exec resume <thread>` takes it up.',
+    notes:
+      'Its own sandbox needs namespaces, which our jail forbids, so that it is off where ours is. `codex exec resume <thread>` takes it up.',
   },
   {
     ...common,

@@ -46,6 +46,11 @@ export async function methodHere(context: Context): Promise<Method> {
   return loadMethod(reader, config)
 }
 
+/** Returns the configuration where a command was called; outside a repository what one without a file has. */
+export async function configHere(context: Context): Promise<Config> {
+  return (await openHere(context).catch(nothingWithoutRepository)).config
+}
+
 /** Opens the place where issues live, by the working tree's configuration unless the command line names another. */
 export async function openIssues(
   context: Context,
@@ -62,7 +67,7 @@ export async function openIssues(
  */
 export async function openPorts(
   context: Context,
-  options: { forge: 'local' | 'github' | undefined; display: RunDisplay },
+  options: { forge: 'local' | 'github' | undefined; display: RunDisplay; isJailWaived?: boolean },
 ): Promise<Ports> {
   const [{ openRepository }, { readerAt }, { committedConfig }, agents, { gatewayFor }] = await Promise.all([
     import('../core/repository.ts'),
@@ -78,10 +83,11 @@ export async function openPorts(
   return {
     repository,
     forge: await forgeOf(context, repository, config, options.forge),
-    runtimes: agents.listRuntimes({ env: context.env, script }),
+    runtimes: agents.listRuntimes({ env: context.env, script, config }),
     clock: context.clock,
     ids: context.ids,
     env: context.env,
+    ...(options.isJailWaived ? { isJailWaived: true } : {}),
     signal: context.signal,
     select: agents.selectIssues,
     choose: await choosingTraining(agents.chooseRuntime, context),

@@ -82,6 +82,7 @@ export async function judgeOn(
     phase: control.phase as string,
     attempt: control.attempt,
     env: job.env,
+    ...(ports.isJailWaived ? { isJailWaived: true } : {}),
     results: [...desk.state.ledger.results.values()],
     clock: ports.clock,
     ids: ports.ids,

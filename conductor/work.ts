@@ -74,7 +74,10 @@ export async function workTurn(job: Job): Promise<Step> {
   const from = await desk.git.text(['rev-parse', 'HEAD'])
   await writePapers(desk)
   const models = await openModels(job, { turn, role: roleOf(job), runtime: chosen.runtime })
-  const jail = await openTurnJail(job, chosen.runtime)
+  const jail = await openTurnJail(job, chosen.runtime, models?.access.url).catch(async (error: unknown) => {
+    await models?.close()
+    throw error
+  })
   const refused: { tool: string; reason: string }[] = []
   const started = { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from }
   await desk.record('TURN_STARTED', chosen.runtime.usesJail ? { ...started, jailed: jail !== undefined } : started)
@@ -178,14 +181,16 @@ export async function wait(
 }
 
 /** Opens the jail of a turn where there is one; commands in it see the worktree, and of `.valuetrain` write the artifacts alone. */
-async function openTurnJail({ desk, definitions }: Job, runtime: Runtime): Promise<Jail | undefined> {
+async function openTurnJail({ desk, definitions }: Job, runtime: Runtime, modelsUrl?: string): Promise<Jail | undefined> {
   if (!runtime.usesJail) return undefined
   const { program } = await chooseJail(definitions.config.jail, desk.ports.env, desk.ports.isJailWaived)
   if (program === undefined) return undefined
   const artifacts = join(desk.folder, 'artifacts')
   await mkdir(artifacts, { recursive: true })
   const { protected: kept } = definitions.config
-  return openJail({ program, worktree: desk.worktree.dir, artifacts, protected: kept, hosts: runtime.hosts ?? [] })
+  const ports = modelsUrl === undefined ? [] : [Number(new URL(modelsUrl).port)]
+  const hosts = runtime.hosts ?? []
+  return openJail({ program, worktree: desk.worktree.dir, artifacts, protected: kept, hosts, ports })
 }
 
 /** The jail first: with it the agent is gone, and what it still waited for can be counted. */

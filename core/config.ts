@@ -109,7 +109,7 @@ export const Config = z.strictObject({
     .enum(['auto', 'required', 'off'])
     .default('auto')
     .describe(
-      'Whether turns, set-up and gate commands run in a jail: where one can be built, always (unless the command line says --no-jail), or never.',
+      'Whether the commands of turns and gates run in a jail: where one can be built, always (unless the command line says --no-jail), or never. Set-up commands do not: most fetch packages.',
     ),
   budgets: z
     .strictObject({ run: usd, ticket: usd, day: usd, project: usd })

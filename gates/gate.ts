@@ -39,6 +39,8 @@ export interface JudgeContext {
   results: readonly GateResult[]
   clock: Clock
   ids: Ids
+  /** Whether the operator said `--no-jail`; absent means no. */
+  isJailWaived?: boolean
   signal?: AbortSignal
 }
 

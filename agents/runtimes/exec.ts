@@ -53,6 +53,7 @@ export async function launchOf(
     text
       .replaceAll('{cwd}', request.cwd)
       .replaceAll('{turn}', request.turn)
+      .replaceAll('{sandbox}', request.jail ? 'danger-full-access' : 'workspace-write')
       .replaceAll('{url}', request.models?.url ?? '')
   // Options come after the first word, which is a sub-command where there are any.
   const ordered = [...spec.args.slice(0, 1), ...(request.models ? spec.modelArgs : []), ...spec.args.slice(1)]

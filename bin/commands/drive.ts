@@ -19,6 +19,7 @@ export default defineCommand({
     parallel: flag.count('K', 'Issues worked at the same time.', 1, 64),
     once: flag.switch('Work what is ready and end.'),
     merge: flag.choice(['auto', 'person'], 'Who merges delivered changes.'),
+    'no-jail': flag.switch('Go on without a jail where the configuration requires one; the session records it.'),
     plan: flag.switch('Say what would be worked, in order, and change nothing.'),
   },
   json: true,
@@ -26,7 +27,7 @@ export default defineCommand({
   async run(context, { flags }) {
     const display = runDisplay(context, { json: flags.json })
     try {
-      const ports = await openPorts(context, { forge: flags.forge, display })
+      const ports = await openPorts(context, { forge: flags.forge, display, isJailWaived: flags['no-jail'] })
       const { max, parallel, once, merge } = flags
       const options = {
         once,

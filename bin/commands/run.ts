@@ -22,6 +22,7 @@ export default defineCommand({
     agent: flag.text('RUNTIME', 'Who works it, instead of what its labels say.'),
     merge: flag.choice(['auto', 'person'], 'Who merges the delivered change.'),
     until: flag.choice(MODES, 'Stop when this mode is through.'),
+    'no-jail': flag.switch('Go on without a jail where the configuration requires one; the session records it.'),
     plan: flag.switch('Say what would happen, and change nothing.'),
   },
   json: true,
@@ -29,7 +30,7 @@ export default defineCommand({
   async run(context, { args, flags }) {
     const display = runDisplay(context, { json: flags.json })
     try {
-      const ports = await openPorts(context, { forge: flags.forge, display })
+      const ports = await openPorts(context, { forge: flags.forge, display, isJailWaived: flags['no-jail'] })
       const { pipeline, agent, merge, until } = flags
       const options = {
         issue: args.issue,

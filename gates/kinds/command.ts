@@ -61,12 +61,12 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
  * the change. Its own home and temporary folder are all it may write besides.
  */
 async function runGuarded(
-  { config, env }: Pick<JudgeContext, 'config' | 'env'>,
+  { config, env, isJailWaived }: Pick<JudgeContext, 'config' | 'env' | 'isJailWaived'>,
   argv: readonly string[],
   dir: string,
   options: ProcessOptions,
 ): Promise<ProcessResult> {
-  const { program } = await chooseJail(config.jail, env)
+  const { program } = await chooseJail(config.jail, env, isJailWaived)
   if (program === undefined) return runProcess(argv, options)
   const jail = await openJail({ program, worktree: dir })
   const writable = [options.env.HOME, options.env.TMPDIR].filter((folder) => folder !== undefined)
