@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../core/clock.ts'
+import { systemIds } from '../../core/ids.ts'
+import { startModelServer } from '../agents/gateway/model-server.ts'
+import { makeRepository } from '../support/repository.ts'
+import { openTerminal } from './terminal.ts'
+
+/** An agent that nobody named: it asks the model twice, tells what it sees of keys, and mends the value. */
+const AGENT = `import { writeFileSync } from 'node:fs'
+for (let call = 0; call < 2; call += 1) {
+  const answer = await fetch(process.env.ANTHROPIC_BASE_URL + '/v1/messages', {
+    method: 'POST',
+    headers: { 'x-api-key': process.env.ANTHROPIC_API_KEY, 'anthropic-version': '2023-06-01' },
+    body: JSON.stringify({ model: 'model-x', stream: true, max_tokens: 50, messages: [] }),
+  })
+  console.log(answer.status, (await answer.text()).length)
+  if (!answer.ok) process.exit(1)
+}
+writeFileSync('value.txt', 'right')
+`
+
+const PRICES = `version: 1
+prices:
+  - { provider: anthropic, ids: [model-x], usd: { input: 2, output: 10 }, source: a contract, read: 2026-01-01 }
+`
+
+describe('valuetrain run, with an agent that calls models', () => {
+  it('gives it a metered way, keeps the key, and knows the cost afterwards from the sessions alone', async () => {
+    const provider = await startModelServer()
+    provider.scripts.push({ tokens: { input: 1000, output: 100 } }, { tokens: { input: 500, output: 50 } })
+    const repository = await makeRepository({
+      'agent.mjs': AGENT,
+      'value.txt': 'wrong',
+      '.valuetrain/prices.yaml': PRICES,
+      '.valuetrain/config.yaml': `version: 1
+jail: 'off'
+commands:
+  test: [sh, -c, 'test "$(cat value.txt)" = right']
+agents:
+  caller: { command: [node, agent.mjs], callsModels: true }
+models:
+  anthropic: { url: '${provider.url}', key: MY_PROVIDER_KEY, prices: anthropic }
+budgets: { ticket: 1 }
+`,
+    })
+    const env = { ...repository.env, MY_PROVIDER_KEY: 'key-of-the-provider' }
+    const terminal = openTerminal({ dir: repository.dir, env, clock: systemClock, ids: systemIds(systemClock) })
+    await terminal.run('issue', 'new', '--title', 'Mend it', '--label', 'auto')
+    const ran = await terminal.run('run', '1', '--agent', 'caller', '--merge', 'auto')
+    expect({ code: ran.code, out: ran.code === 0 ? '' : ran.stdout + ran.stderr }).toEqual({ code: 0, out: '' })
+    expect(provider.requests.map(({ headers }) => headers['x-api-key'])).toEqual(['key-of-the-provider', 'key-of-the-provider'])
+    const report = JSON.parse((await terminal.run('cost', 'report', '--by', 'agent', '--json')).stdout)
+    expect(report.groups).toMatchObject([
+      { key: 'caller', calls: 2, tokensIn: 1500, tokensOut: 150, costUsd: 0.0045, unknown: 0 },
+    ])
+    const log = await repository.git.text(['log', '-p', '--all'])
+    expect(log).not.toContain('key-of-the-provider')
+    expect(log).not.toContain('vt-run-')
+  })
+})
