@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
+import { probeJail } from '../../core/jail-probe.ts'
 import { startModelServer } from '../agents/gateway/model-server.ts'
 import { makeRepository } from '../support/repository.ts'
 import { openTerminal } from './terminal.ts'
@@ -24,8 +25,12 @@ prices:
   - { provider: anthropic, ids: [model-x], usd: { input: 2, output: 10 }, source: a contract, read: 2026-01-01 }
 `
 
+const { ready } = await probeJail(process.env)
+/** In the jail, too, where one can be built. */
+const WAYS = ready ? ['off', 'required'] : ['off']
+
 describe('valuetrain run, with an agent that calls models', () => {
-  it('gives it a metered way, keeps the key, and knows the cost afterwards from the sessions alone', async () => {
+  it.each(WAYS)('gives it a metered way, keeps the key, and knows the cost from the sessions alone: jail %s', async (jail) => {
     const provider = await startModelServer()
     provider.scripts.push({ tokens: { input: 1000, output: 100 } }, { tokens: { input: 500, output: 50 } })
     const repository = await makeRepository({
@@ -33,7 +38,7 @@ describe('valuetrain run, with an agent that calls models', () => {
       'value.txt': 'wrong',
       '.valuetrain/prices.yaml': PRICES,
       '.valuetrain/config.yaml': `version: 1
-jail: 'off'
+jail: '${jail}'
 commands:
   test: [sh, -c, 'test "$(cat value.txt)" = right']
 agents:
