@@ -1,6 +1,6 @@
 import { openWatch } from '../errors/watch.ts'
 import { evaluate, meanScore } from '../evaluate.ts'
-import type { PolicyModel } from '../types.ts'
+import type { Learner, PolicyModel } from '../types.ts'
 import type { Journal, MetricRow } from './journal.ts'
 import { openLearner } from './learner.ts'
 import type { Meter } from './meter.ts'
@@ -42,12 +42,12 @@ export async function trainSeed(
     for (const row of rows) watch(row)
     const every = checkpointSteps ?? Math.max(1, Math.ceil(settings.totalSteps / 10))
     let unsaved: MetricRow[] = []
-    let [savedAt, watchedAt] = [learner.steps, learner.steps]
+    let savedAt = learner.steps
     await meter.tick('running', seed, learner.steps)
     while (!learner.done) {
+      const before = learner.steps
       const metrics = await learner.step()
-      if (evaluation.everySteps !== null && (learner.done || learner.steps - watchedAt >= evaluation.everySteps)) {
-        watchedAt = learner.steps
+      if (isDue(evaluation.everySteps, before, learner)) {
         // Episodes of their own: what is watched during training is not what the verdict rests on.
         const episodes = Math.min(WATCHED_EPISODES, evaluation.episodes)
         const held = { open: problem.open, episodes, seed: evaluation.seed + 1_000_003 }
@@ -72,4 +72,9 @@ export async function trainSeed(
   } finally {
     await environment.close()
   }
+}
+
+/** By steps alone, so that a run that was stopped looks at the same moments. */
+function isDue(everySteps: number | null, before: number, { steps, done }: Learner): boolean {
+  return everySteps !== null && (done || Math.floor(steps / everySteps) > Math.floor(before / everySteps))
 }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { PPO_PRESETS } from '../../training/algo/presets.ts'
+import { attemptOf, checkTrainConfig, parseTrainConfig, readRecipe, recipeNames } from '../../training/run/index.ts'
+import { tiny } from './runs.ts'
+
+const BASE = 'name: a\nalgorithm: ppo\nenvironment: CartPole-v1\n'
+
+describe('a training configuration', () => {
+  it.each([
+    ['an unknown key', `${BASE}seads: 3\n`, 'unknown key "seads" (did you mean "seeds"?)'],
+    [
+      'an unknown setting',
+      `${BASE}settings: { learningrate: 0.1 }\n`,
+      'unknown key "settings.learningrate" (did you mean "learningRate"?)',
+    ],
+    ['a setting of another algorithm', `${BASE}settings: { bufferSize: 10 }\n`, 'unknown key "settings.bufferSize"'],
+    [
+      'a discount in percent',
+      `${BASE}settings: { gamma: 99 }\n`,
+      'settings.gamma: is a share from 0 to 1, e.g. 0.99, not percent',
+    ],
+    [
+      'a step size of another unit',
+      `${BASE}settings: { learningRate: 30 }\n`,
+      'settings.learningRate: is below 1; a step size such as 0.0003',
+    ],
+    [
+      'half an environment',
+      `${BASE}settings: { environments: 1.5 }\n`,
+      'settings.environments: is a whole number of environments',
+    ],
+    [
+      'an impossible minibatch',
+      `${BASE}settings: { environments: 8, rolloutSteps: 32, minibatch: 100 }\n`,
+      'settings.minibatch: 100 does not divide a rollout of 8 x 32 = 256 steps; 128 does',
+    ],
+    [
+      'a minibatch larger than the buffer',
+      'name: a\nalgorithm: dqn\nenvironment: CartPole-v1\nsettings: { bufferSize: 10 }\n',
+      'settings.minibatch: 64 transitions cannot be drawn from a buffer of 10',
+    ],
+    ['an unknown algorithm', 'name: a\nalgorithm: pqo\nenvironment: CartPole-v1\n', '(did you mean "ppo"?)'],
+    ['an unknown recipe', 'recipe: cart-pol\n', 'recipe: there is no recipe "cart-pol" (did you mean "cart-pole"?)'],
+    [
+      'episodes it also learns on',
+      `${BASE}seed: 9\nseeds: 3\nevaluation: { seed: 10 }\n`,
+      'evaluation.seed 10 is also a training seed',
+    ],
+    ['text that is not YAML', 'name: [\n', 'train.yaml'],
+  ])('is refused for %s, by name', async (_, text, message) => {
+    await expect(parseTrainConfig(text, 'train.yaml')).rejects.toThrow(message)
+    await expect(parseTrainConfig(text, 'train.yaml')).rejects.toMatchObject({ kind: 'config' })
+  })
+
+  it('starts from a recipe, and what it says itself wins', async () => {
+    const config = await parseTrainConfig('recipe: cart-pole\nname: mine\nsettings: { gamma: 0.9 }\n', 'train.yaml')
+    const recipe = await parseTrainConfig(await readRecipe('cart-pole'), 'recipe')
+    expect(config).toEqual({ ...recipe, name: 'mine', settings: { ...recipe.settings, gamma: 0.9 } })
+  })
+
+  it('changes by its list of retries with each attempt, and keeps the last', () => {
+    const config = tiny({}, { retries: [{ gamma: 0.9 }, { gamma: 0.8 }] })
+    expect([1, 2, 3, 4].map((attempt) => attemptOf(config, attempt, 'train.yaml').settings.gamma)).toEqual([0.99, 0.9, 0.8, 0.8])
+  })
+
+  it('is read back from itself unchanged', () => {
+    const config = tiny()
+    expect(checkTrainConfig({ ...config }, 'train.yaml')).toEqual(config)
+  })
+})
+
+describe('the recipes', () => {
+  it('are all valid', async () => {
+    const names = await recipeNames()
+    const configs = await Promise.all(names.map(async (name) => parseTrainConfig(await readRecipe(name), name)))
+    expect(names.map((name, index) => `${name}: ${configs[index]?.algorithm}`)).toEqual([
+      'acrobot: ppo',
+      'cart-pole: ppo',
+      'cart-pole-dqn: dqn',
+      'cart-pole-fast: ppo',
+      'cart-pole-reinforce: reinforce',
+      'mountain-car: ppo',
+    ])
+  })
+
+  it.each([
+    ['cart-pole', PPO_PRESETS.cartPole],
+    ['cart-pole-fast', PPO_PRESETS.cartPoleFast],
+    ['acrobot', PPO_PRESETS.acrobot],
+    ['mountain-car', PPO_PRESETS.mountainCar],
+  ])('%s has the settings that the throughput is measured with', async (name, preset) => {
+    expect((await parseTrainConfig(await readRecipe(name), name)).settings).toEqual(preset)
+  })
+})

@@ -1,0 +1,260 @@
+import { mkdirSync } from 'node:fs'
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../core/clock.ts'
+import { withLock } from '../../core/lock.ts'
+import { writeRunFolder } from '../../training/run/folder.ts'
+import {
+  compareRuns,
+  diagnosisFile,
+  executeRun,
+  lineOf,
+  matches,
+  mayFollow,
+  metricsOfRun,
+  openProblem,
+  policyOfRun,
+  prepareRun,
+  RUN_STATES,
+  type RunOrder,
+  type RunState,
+  readRun,
+  renderHtml,
+  runsIn,
+  workFolder,
+} from '../../training/run/index.ts'
+import { keptRows } from '../../training/run/thin.ts'
+import { bytesOf, emptyFolder, interrupted, orderOf, tiny } from './runs.ts'
+
+async function done(order: RunOrder) {
+  const outcome = await executeRun(order)
+  if (outcome.state !== 'done') throw new Error(`the run is ${outcome.state}`)
+  return outcome
+}
+
+describe('a run', () => {
+  it('gives the same bytes for the same inputs, and its id is the hash of those', async () => {
+    const config = tiny()
+    const [a, b] = await Promise.all([orderOf(config), orderOf(config)])
+    const [first, second] = [await done(a), await done(b)]
+    expect(await bytesOf(a.root, first.folder)).toEqual(await bytesOf(b.root, second.folder))
+    const prepared = await prepareRun(config, a, { champion: null, arithmetic: 'exact' })
+    expect(first.run).toBe(prepared.id)
+    expect(await prepareRun(tiny({ gamma: 0.5 }), a, { champion: null, arithmetic: 'exact' })).not.toMatchObject({
+      id: first.run,
+    })
+    const renamed = tiny(
+      {},
+      { name: 'other', limits: { minutes: 60 }, checkpointSteps: 7, about: 'Nothing of this moves a number.' },
+    )
+    expect((await prepareRun(renamed, a, { champion: null, arithmetic: 'exact' })).id).toBe(first.run)
+  })
+
+  it('ends with the same bytes wherever it was stopped, and goes on by itself', async () => {
+    const config = tiny({}, { seeds: 2, checkpointSteps: 128, evaluation: { episodes: 10, everySteps: 200 } })
+    const whole = await orderOf(config)
+    const expected = await bytesOf(whole.root, (await done(whole)).folder)
+    for (const at of [1, 3, 6, 11]) {
+      const stop = new AbortController()
+      const order = await orderOf(config)
+      const backends = interrupted(order.backends, at, () => stop.abort())
+      expect(await executeRun({ ...order, backends, signal: stop.signal })).toMatchObject({ state: 'paused' })
+      const outcome = await done(order)
+      expect(await bytesOf(order.root, outcome.folder)).toEqual(expected)
+    }
+  })
+
+  it('goes on from the last checkpoint when its process died without a word, and cuts off what came after it', async () => {
+    const config = tiny({}, { checkpointSteps: 256 })
+    const whole = await orderOf(config)
+    const { run, folder } = await done(whole)
+    const order = await orderOf(config)
+    const died = interrupted(order.backends, 5, () => {
+      throw new Error('killed')
+    })
+    await expect(executeRun({ ...order, backends: died })).rejects.toThrow('killed')
+    const desk = workFolder(order.stateDir, run)
+    const row = JSON.parse((await readFile(join(desk, 'seed-1.jsonl'), 'utf8')).split('\n')[0] as string)
+    await appendFile(join(desk, 'seed-1.jsonl'), `${JSON.stringify({ ...row, steps: 999 })}\n{"seed":1,"st`)
+    await appendFile(join(desk, 'events.jsonl'), '{"type":"state","st')
+    expect(await bytesOf(order.root, (await done(order)).folder)).toEqual(await bytesOf(whole.root, folder))
+  })
+
+  it('is written once, and again into a tree that does not have it', async () => {
+    const order = await orderOf(tiny())
+    const first = await done(order)
+    expect(await done(order)).toMatchObject({ run: first.run, written: false })
+    await rm(join(order.root, first.folder), { recursive: true })
+    expect(await done(order)).toMatchObject({ run: first.run, written: true, verdict: first.verdict })
+  })
+
+  it('is refused while another process works on it', async () => {
+    const order = await orderOf(tiny())
+    const { id } = await prepareRun(order.config, order, { champion: null, arithmetic: 'exact' })
+    const lock = join(workFolder(order.stateDir, id), 'lock')
+    await withLock(lock, () => expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_RUN_BUSY', kind: 'environment' }), {
+      waitMs: 0,
+      clock: systemClock,
+    })
+  })
+
+  it('fails when nothing was learned: the policy has to beat random actions and itself untrained', async () => {
+    const config = tiny({ learningRate: 1e-9 }, { evaluation: { episodes: 30 }, rules: [] })
+    const { verdict } = await done(await orderOf(config))
+    expect(verdict).toMatchObject({ verdict: 'fail', passed: 0 })
+    expect(verdict.baselines.find(({ over }) => over === 'untrained')?.verdict).toBe('fail')
+  })
+
+  it('is held against the champion, whose version is one of its inputs; being equal is not better', async () => {
+    const order = await orderOf(tiny({ totalSteps: 2048 }, { rules: null, evaluation: { episodes: 20 } }))
+    const first = await done(order)
+    const model = await policyOfRun(await readRun(runsIn(order.root), first.run))
+    const champion = { run: first.run, version: first.version, model }
+    const second = await done({ ...order, champion })
+    expect(second.run).not.toBe(first.run)
+    expect(second.verdict.means.champion).toBe(second.verdict.means.candidate)
+    expect(second.verdict.rules.find(({ rule }) => rule === 'superiority')?.verdict).toBe('fail')
+  })
+
+  it('stops at a checkpoint when its budget is used, says so, and goes on with a larger one', async () => {
+    const config = tiny({}, { checkpointSteps: 128, limits: { minutes: 1, usdPerHour: 60 } })
+    const order = await orderOf(config)
+    let now = 0
+    const clock = { ...systemClock, monotonic: () => (now += 20_000) }
+    await expect(executeRun({ ...order, clock })).rejects.toMatchObject({
+      code: 'VT_RUN_BUDGET',
+      message: expect.stringContaining('T406 over budget'),
+      hint: 'allow twice the time: `valuetrain train train.yaml --fix`',
+    })
+    expect(JSON.parse(await readFile(diagnosisFile(order.stateDir, 'tiny'), 'utf8'))).toMatchObject({
+      code: 'T406',
+      fixes: [{ patch: { 'limits.minutes': 2 } }, { patch: { 'settings.totalSteps': 256 } }],
+    })
+    expect(
+      await executeRun({ ...order, config: { ...config, limits: { minutes: null, usd: null, usdPerHour: 60 } } }),
+    ).toMatchObject({ state: 'done' })
+  })
+
+  it('keeps what it has when a checkpoint cannot be written', async () => {
+    const order = await orderOf(tiny())
+    const { id } = await prepareRun(order.config, order, { champion: null, arithmetic: 'exact' })
+    const inTheWay = join(workFolder(order.stateDir, id), 'seed-1.safetensors')
+    const first = { ...order, backends: interrupted(order.backends, 2, () => mkdirSync(inTheWay)) }
+    await expect(executeRun(first)).rejects.toMatchObject({ code: 'VT_CHECKPOINT_WRITE', kind: 'environment' })
+    await rm(inTheWay, { recursive: true })
+    expect(await executeRun(order)).toMatchObject({ state: 'done' })
+  })
+
+  it('refuses a problem whose actions are real numbers, and one that nobody knows', async () => {
+    const order = await orderOf(tiny())
+    await expect(openProblem({ ...order.config, environment: 'Pendulum-v1' }, order)).rejects.toMatchObject({
+      code: 'VT_ENV_ACTIONS',
+    })
+    await expect(openProblem({ ...order.config, environment: 'CartPol-v1' }, order)).rejects.toThrow(
+      'did you mean "CartPole-v1"?',
+    )
+  })
+
+  it('refuses data files that are not there', async () => {
+    const order = await orderOf(tiny({}, { data: ['table.csv'] }))
+    await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_DATA_MISSING' })
+    await writeFile(join(order.root, 'table.csv'), 'a\n')
+    const given = { champion: null, arithmetic: 'exact' }
+    const before = await prepareRun(order.config, order, given)
+    await writeFile(join(order.root, 'table.csv'), 'b\n')
+    expect((await prepareRun(order.config, order, given)).id).not.toBe(before.id)
+  })
+})
+
+describe('the folder of a run', () => {
+  it.each([
+    ['a file that was changed', 'REPORT.md', 'more\n', 'REPORT.md was changed'],
+    ['scores that were changed', 'eval.json', ' ', 'eval.json was changed'],
+    ['a file that does not belong to it', 'note.txt', 'x', 'note.txt does not belong to it'],
+  ])('is refused for %s', async (_, name, content, message) => {
+    const order = await orderOf(tiny({ totalSteps: 128 }))
+    const { folder, run } = await done(order)
+    await appendFile(join(order.root, folder, name), content)
+    await expect(readRun(runsIn(order.root), run)).rejects.toThrow(message)
+  })
+
+  it('is refused for a manifest whose inputs were changed, and for a missing file', async () => {
+    const order = await orderOf(tiny({ totalSteps: 128 }))
+    const { folder, run } = await done(order)
+    const file = join(order.root, folder, 'run.yaml')
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('gamma: 0.99', 'gamma: 0.95'))
+    await expect(readRun(runsIn(order.root), run)).rejects.toThrow('does not have the hash of its inputs')
+    await writeFile(file, text)
+    await rm(join(order.root, folder, 'model.json'))
+    await expect(readRun(runsIn(order.root), run)).rejects.toThrow('model.json is missing')
+  })
+
+  it('is never overwritten by a run that came out differently', async () => {
+    const root = await emptyFolder()
+    const inputs = { engine: 1 }
+    const { runHash } = await import('../../training/run/index.ts')
+    const hash = runHash(inputs as never)
+    const manifest = {
+      run: hash.slice(0, 12),
+      hash,
+      policy: 'a',
+      version: hash,
+      policySeed: 1,
+      inputs,
+      metrics: { measured: 0, kept: 0 },
+    }
+    await writeRunFolder(root, manifest, new Map([['eval.json', 'a']]), new Map())
+    await expect(writeRunFolder(root, manifest, new Map([['eval.json', 'b']]), new Map())).rejects.toMatchObject({
+      code: 'VT_RUN_NOT_REPRODUCED',
+      details: { files: ['eval.json'] },
+    })
+  })
+})
+
+describe('runs beside each other', () => {
+  it('are compared by their inputs and their paired scores, found by conditions, and shown on a page without a network', async () => {
+    const order = await orderOf(tiny())
+    const other = { ...order, config: tiny({ gamma: 0.9 }) }
+    const [a, b] = [await done(order), await done(other)]
+    const source = runsIn(order.root)
+    const [first, second] = [await readRun(source, a.run), await readRun(source, b.run)]
+    const comparison = await compareRuns(first, second)
+    expect(comparison.inputs).toEqual([{ key: 'settings.gamma', values: [0.99, 0.9] }])
+    expect(comparison.difference?.cases).toBe(10)
+    expect(matches(first, ['ppo', 'settings.gamma=0.99', 'candidate>=1'])).toBe(true)
+    expect(matches(second, ['settings.gamma>0.95'])).toBe(false)
+    expect(() => matches(first, ['candidate>=much'])).toThrow('"much", which is no number')
+    const html = renderHtml([{ line: lineOf(first), verdict: first.verdict, rows: await metricsOfRun(first) }])
+    expect(html).toContain('<polyline')
+    expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|<script|src=/)
+  })
+
+  it('keep their extremes and their ends when points are thinned', () => {
+    const rows = Array.from({ length: 5_000 }, (_, n) => ({
+      seed: 1,
+      steps: n,
+      metrics: { loss: n === 1_234 ? -7 : n === 4_321 ? 9 : 0 },
+    }))
+    const kept = keptRows(rows, 100)
+    expect(kept.length).toBeLessThanOrEqual(102)
+    expect(kept.map(({ steps }) => steps)).toEqual(expect.arrayContaining([0, 1_234, 4_321, 4_999]))
+    expect(keptRows(rows.slice(0, 50), 100)).toEqual(rows.slice(0, 50))
+  })
+})
+
+describe('the states of a run', () => {
+  it('lead to done from everywhere but done and the end of a cancelled one is its own choice', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...RUN_STATES), (state) => {
+        const reached = new Set<RunState>([state])
+        for (const from of reached) for (const to of RUN_STATES) if (mayFollow(from, to)) reached.add(to)
+        expect(reached.has('done')).toBe(true)
+      }),
+    )
+    expect(RUN_STATES.filter((to) => mayFollow('done', to))).toEqual([])
+    expect(mayFollow('running', 'committing')).toBe(false)
+  })
+})
