@@ -1,0 +1,144 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { countingIds } from '../../core/ids.ts'
+import {
+  currentRecords,
+  foldAlias,
+  type Promotion,
+  parsePromotion,
+  promote,
+  promotionFile,
+  renderPromotion,
+  rollback,
+} from '../../training/policy/index.ts'
+
+const digest = (n: number) => String(n).padStart(64, '0')
+const run = (n: number) => String(n).padStart(12, '0')
+
+function history(): { records: Promotion[]; promote(n: number): void; back(): void } {
+  const ids = countingIds()
+  const records: Promotion[] = []
+  return {
+    records,
+    promote(n) {
+      const wanted = { policy: 'router', alias: 'champion' as const, run: run(n), version: digest(n), verdict: 'pass' as const }
+      records.push(promote(records, { id: ids.ulid(), ...wanted, by: 'Ada', reason: undefined }))
+    },
+    back() {
+      records.push(rollback(records, 'router', { id: ids.ulid(), alias: 'champion', reason: 'too slow' }))
+    },
+  }
+}
+
+const state = (records: readonly Promotion[]) => {
+  const { current, previous } = foldAlias(records, 'router', 'champion')
+  return [current?.run, previous?.run]
+}
+
+describe('an alias', () => {
+  it('is the one record that no other replaces, and a rollback is one more record', () => {
+    const { records, promote: put, back } = history()
+    expect(state(records)).toEqual([undefined, undefined])
+    put(1)
+    expect(state(records)).toEqual([run(1), undefined])
+    expect(() => back()).toThrow('is the first champion of router; there is nothing to go back to')
+    put(2)
+    put(3)
+    expect(state(records)).toEqual([run(3), run(2)])
+    back()
+    expect(state(records)).toEqual([run(2), run(1)])
+    back()
+    expect(state(records)).toEqual([run(1), undefined])
+    put(4)
+    expect(state(records)).toEqual([run(4), run(1)])
+    expect(records).toHaveLength(6)
+  })
+
+  it('says what any order of its files says', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
+        fc.infiniteStream(fc.nat()),
+        (runs, order) => {
+          const { records, promote: put } = history()
+          for (const n of runs) put(n)
+          const shuffled = records.map((record) => ({ record, at: order.next().value as number })).toSorted((a, b) => a.at - b.at)
+          expect(state(shuffled.map(({ record }) => record))).toEqual(state(records))
+          expect(state(records)[0]).toBe(run(runs.at(-1) as number))
+        },
+      ),
+    )
+  })
+
+  it('is refused while two records claim it, naming both and the command that settles it', () => {
+    const { records, promote: put } = history()
+    put(1)
+    const [first] = records
+    const other = (id: string, n: number): Promotion => ({
+      ...(first as Promotion),
+      id,
+      run: run(n),
+      version: digest(n),
+      supersedes: [(first as Promotion).id],
+    })
+    const [left, right] = [other('01J00000000000000000000009', 2), other('01J0000000000000000000000A', 3)]
+    const all = [...records, left, right]
+    expect(() => foldAlias(all, 'router', 'champion')).toThrow(
+      expect.objectContaining({
+        code: 'VT_POLICY_TWO_RECORDS',
+        message: `two records say what the champion of router is: ${left.id} (run ${run(2)}) and ${right.id} (run ${run(3)})`,
+        hint: `settle it with \`valuetrain policy promote ${run(3)} --as champion --settle\`, or with the other run`,
+      }),
+    )
+    const wanted = {
+      id: '01J0000000000000000000000B',
+      policy: 'router',
+      alias: 'champion' as const,
+      run: run(3),
+      version: digest(3),
+      verdict: 'pass' as const,
+      by: undefined,
+      reason: undefined,
+    }
+    expect(() => promote(all, wanted)).toThrow('two records')
+    const settled = promote(all, wanted, { settle: true })
+    expect(settled.supersedes).toEqual([left.id, right.id])
+    expect(state([...all, settled])[0]).toBe(run(3))
+    expect(currentRecords([...all, settled])).toEqual([settled])
+  })
+
+  it('is refused when a record replaces one that is gone', () => {
+    const { records, promote: put } = history()
+    put(1)
+    put(2)
+    expect(() => foldAlias(records.slice(1), 'router', 'champion')).toThrow(/replaces \w+, which is not there/)
+  })
+
+  it('is told apart from the other alias and from other policies', () => {
+    const { records, promote: put } = history()
+    put(1)
+    const other: Promotion = { ...(records[0] as Promotion), id: '01J0000000000000000000000C', alias: 'challenger', run: run(7) }
+    expect(state([...records, other])[0]).toBe(run(1))
+    expect(foldAlias([...records, other], 'router', 'challenger').current?.run).toBe(run(7))
+    expect(foldAlias(records, 'cascade', 'champion').current).toBeUndefined()
+  })
+})
+
+describe('a record', () => {
+  it('is read back as it was written', () => {
+    const { records, promote: put, back } = history()
+    put(1)
+    put(2)
+    back()
+    for (const record of records) expect(parsePromotion(renderPromotion(record), promotionFile(record))).toEqual(record)
+  })
+
+  it('is refused with an unknown key, or in the folder of another policy', () => {
+    const { records, promote: put } = history()
+    put(1)
+    const record = records[0] as Promotion
+    const text = renderPromotion(record)
+    expect(() => parsePromotion(text.replace('alias:', 'alais:'), promotionFile(record))).toThrow('did you mean "alias"')
+    expect(() => parsePromotion(text, promotionFile({ ...record, policy: 'cascade' }))).toThrow('does not lie where those lie')
+  })
+})
