@@ -254,7 +254,12 @@ async function programFolders(path: string, program: string): Promise<string[]> 
   const real = await realpath(program).catch(() => undefined)
   const own = real === undefined ? [] : [packageOf(real)]
   const folders = [...listed, dirname(execPath)].flatMap((folder) =>
-    basename(folder) === 'bin' ? [folder, join(dirname(folder), 'lib')] : [folder],
+    // What `node_modules/.bin` holds are links into the packages beside it.
+    folder.endsWith('/node_modules/.bin')
+      ? [dirname(folder)]
+      : basename(folder) === 'bin'
+        ? [folder, join(dirname(folder), 'lib')]
+        : [folder],
   )
   const candidates = [...new Set([...folders, ...own])].filter((folder) => !SYSTEM.some((root) => isInside(root, folder)))
   const isThere = await Promise.all(

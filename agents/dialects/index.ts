@@ -5,7 +5,7 @@ import { countOf, type Dialect, limitIn, listOf, objectOf, textOf } from './dial
 import { geminiDialect } from './gemini.ts'
 import { opencodeDialect } from './opencode.ts'
 
-export type { Dialect, FinalWord, Reading } from './dialect.ts'
+export type { Dialect, FinalWord } from './dialect.ts'
 
 /** No JSON at all: what is printed is for people, exit code and diff decide. */
 const textDialect: Dialect = { id: 'text', hasFinalWord: false, read: () => undefined }

@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readFile, realpath, symlink } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -143,6 +143,18 @@ jailed(`a jail${here}`, () => {
     expect(await ran(jail, dir, ['no-such-program'])).toMatchObject({ exit: 127, missing: true })
     expect(await ran(jail, dir, ['sh', '-c', 'exit 3'])).toEqual(ended('', 3))
     expect(await ran(jail, dir, ['sh', '-c', 'kill -9 $$'])).toMatchObject({ exit: null, signal: 'SIGKILL' })
+  })
+
+  test('finds programs that PATH reaches through node_modules/.bin', async () => {
+    const place = await realpath(await mkdtemp(join(tmpdir(), 'vt-jailed-')))
+    const bin = join(place, 'tools/node_modules/.bin')
+    for (const folder of [bin, join(place, 'work'), join(place, 'tools/node_modules/pack')])
+      await mkdir(folder, { recursive: true })
+    await writeFile(join(place, 'tools/node_modules/pack/tool.sh'), '#!/bin/sh\necho found\n', { mode: 0o755 })
+    await symlink('../pack/tool.sh', join(bin, 'tool'))
+    const jail = await open({ worktree: join(place, 'work') })
+    const path = { PATH: `${bin}:${env.PATH}` }
+    expect(await ran(jail, join(place, 'work'), ['sh', '-c', 'tool'], path)).toEqual(ended('found'))
   })
 
   test('refuses a worktree whose .valuetrain was made a link', async () => {
