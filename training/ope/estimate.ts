@@ -146,7 +146,7 @@ function selfNormalised({ weights, rewards }: Terms, options: { random: Random; 
       const at = drawn[i] as number
       squares += ((weights[at] as number) * ((rewards[at] as number) - value)) ** 2
     }
-    t.push((value - estimate) / Math.max(Math.sqrt(squares) / sum, error * 0.2))
+    t.push((value - estimate) / Math.max(Math.sqrt(squares) / sum, error * 0.3))
   }
   if (t.length === 0) {
     const half = normalQuantile((1 + level) / 2) * error

@@ -107,7 +107,7 @@ export class Cascade {
     const price = this.#price(usd)
     const open = this.#open(usd)
     const deviations = this.#model.deviations()
-    const draws = Math.max(8, Math.min(32, Math.floor(6000 / (count << count))))
+    const draws = Math.max(8, Math.min(24, Math.floor(6000 / (count << count))))
     const shift = new Float64Array(count)
     const propensities = new Float64Array(count + 1)
     for (let draw = 0; draw < draws; draw++) {

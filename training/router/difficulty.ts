@@ -181,11 +181,8 @@ export function planFrom(
 ): Plan {
   const arms = chances.pass.length / NODES
   const masks = 1 << arms
-  const value = new Float64Array(masks)
-  const spend = new Float64Array(masks)
-  const solves = new Float64Array(masks)
+  const { value, spend, solves, weights } = roomFor(masks)
   const next = new Int8Array(masks).fill(arms)
-  const weights = new Float64Array(masks * NODES)
   weights.set(WEIGHTS)
   for (let mask = 1; mask < masks; mask++) {
     const lowest = 31 - Math.clz32(mask & -mask)
@@ -198,6 +195,8 @@ export function planFrom(
     let reach = 0
     for (let d = 0; d < NODES; d++) reach += weights[mask * NODES + d] as number
     let best = handOver
+    spend[mask] = 0
+    solves[mask] = 0
     for (let arm = 0; arm < arms; arm++) {
       if ((mask >> arm) & 1 || !open(arm, mask)) continue
       let passes = 0
@@ -224,6 +223,26 @@ export function planFrom(
     value[mask] = best
   }
   return { next, usd: spend[0] as number, solved: solves[0] as number }
+}
+
+interface Room {
+  value: Float64Array
+  spend: Float64Array
+  solves: Float64Array
+  weights: Float64Array
+}
+
+/** Memory of plans by number of masks: a decision makes dozens of plans, and new arrays for each cost more than the plan. */
+const rooms = new Map<number, Room>()
+
+function roomFor(masks: number): Room {
+  let room = rooms.get(masks)
+  if (room === undefined) {
+    const take = (length: number) => new Float64Array(length)
+    room = { value: take(masks), spend: take(masks), solves: take(masks), weights: take(masks * NODES) }
+    rooms.set(masks, room)
+  }
+  return room
 }
 
 /** The chance that right work passes, read back from the chances: they are linear in it. */
