@@ -111,7 +111,7 @@ describe('95 % intervals', () => {
     ['84 % on one arm and 4 % on the others', [0.84, 0.04, 0.04, 0.04, 0.04]],
   ])('cover the truth in 93 to 97 % under %s', (name, logging) => {
     const repetitions = FULL ? 2000 : 100
-    const resamples = FULL ? 600 : 150
+    const resamples = FULL ? 300 : 150
     const origin = randomFrom(`coverage ${name}`)
     const covered = { ips: 0, snips: 0, dr: 0 }
     const truth = truthOf(ALWAYS_THIRD)
