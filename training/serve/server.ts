@@ -103,8 +103,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     }
   }
 
-  const decide = (body: Record<string, unknown>): object => {
-    const began = clock.monotonic()
+  const decide = (body: Record<string, unknown>, began: number): object => {
     const key = typeof body.key === 'string' ? body.key : undefined
     const id = ids.ulid()
     const share = served.challenger === undefined ? 0 : options.share
@@ -160,6 +159,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
   }
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const began = clock.monotonic()
     const route = `${request.method} ${(request.url ?? '').split('?')[0]}`
     if (route === 'GET /health') {
       const { champion, challenger } = served
@@ -177,7 +177,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
       return response.end(meters.render(options.policy))
     }
-    if (route === 'POST /decide') return send(response, 200, decide(await readBody(request)))
+    if (route === 'POST /decide') return send(response, 200, decide(await readBody(request), began))
     if (route === 'POST /outcome') return send(response, 200, outcome(await readBody(request)))
     return send(response, 404, { error: { code: 'VT_SERVE_ROUTE', message: `there is no ${route.slice(0, 80)}` } })
   }

@@ -1,0 +1,168 @@
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../core/clock.ts'
+import { diagnosisFile } from '../../training/run/index.ts'
+import { openTerminal } from '../bin/terminal.ts'
+import { makeRepository } from '../support/repository.ts'
+
+const TRAIN = `# Kept by hand.
+name: pole
+algorithm: ppo
+environment: CartPole-v1
+evaluation: { episodes: 10 } # few
+rules: [{ rule: threshold, at: 5 }]
+settings:
+  totalSteps: 512
+  environments: 4
+  rolloutSteps: 32
+  minibatch: 128
+  epochs: 2
+  hidden: [8]
+  learningRate: 0.01 # high
+`
+
+async function trained() {
+  const repository = await makeRepository({ 'train.yaml': TRAIN, 'other.yaml': TRAIN.replace('epochs: 2', 'epochs: 3') })
+  const terminal = openTerminal({ ...repository, clock: systemClock })
+  const train = async (file: string) => {
+    const { stdout } = await terminal.run('train', file, '--json')
+    return JSON.parse(stdout.trim().split('\n').at(-1) as string) as { run: string; folder: string }
+  }
+  const commitRun = (message: string) => repository.commit({}, message)
+  return { ...repository, terminal, train, commitRun }
+}
+
+describe('the commands of training', () => {
+  it('plan, train, list, compare, promote, roll back, export and measure again', async () => {
+    const { terminal, train, commitRun, git } = await trained()
+    const plan = JSON.parse((await terminal.run('train', 'train.yaml', '--plan', '--json')).stdout)
+    expect(plan).toMatchObject({ policy: 'pole', steps: 512, episodes: 10, champion: null, rules: [{ rule: 'threshold' }] })
+    expect((await terminal.run('runs', 'list')).stdout).toBe('no runs\n')
+    const first = await train('train.yaml')
+    expect(first.run).toBe(plan.run)
+    expect(await terminal.run('policy', 'promote', first.run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`run ${first.run} is not committed (8 files)`),
+    })
+    await commitRun('Train')
+    const second = await train('other.yaml')
+    await commitRun('Train again')
+    expect((await terminal.run('policy', 'promote', first.run.slice(0, 5))).code).toBe(0)
+    expect(await git.text(['log', '-1', '--format=%(trailers:key=Valuetrain-Run,valueonly)'])).toBe(`${first.run}\n`)
+    expect((await terminal.run('policy', 'promote', second.run, '--reason', 'more epochs')).code).toBe(0)
+    const shown = JSON.parse((await terminal.run('policy', 'show', 'pole', '--json')).stdout)[0]
+    expect(shown.aliases).toEqual({ champion: second.run, challenger: null, previous: first.run })
+    expect((await terminal.run('policy', 'rollback', 'pole')).stdout).toContain(`pole champion is run ${first.run} again`)
+    expect(await terminal.run('policy', 'rollback', 'pole')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is nothing to go back to'),
+    })
+    const compared = JSON.parse((await terminal.run('runs', 'compare', first.run, second.run, '--json')).stdout)
+    expect(compared.inputs).toEqual([{ key: 'settings.epochs', values: [2, 3] }])
+    const found = JSON.parse((await terminal.run('runs', 'search', 'settings.epochs=3', '--json')).stdout)
+    expect(found.map(({ run }: { run: string }) => run)).toEqual([second.run])
+    expect((await terminal.run('eval', first.run)).stdout).toContain('the same as recorded')
+    const fresh = JSON.parse((await terminal.run('eval', second.run, '--seed', '77', '--json')).stdout)
+    expect(fresh).toMatchObject({ same: false, seed: 77, against: first.run })
+    expect((await terminal.run('export', 'pole', '--format', 'tfjs', '--out', 'out', '--json')).stdout).toContain(
+      'group1-shard1of1.bin',
+    )
+    // With a champion the same configuration is another run: what it is held against is one of its inputs.
+    expect(JSON.parse((await terminal.run('train', 'train.yaml', '--plan', '--json')).stdout)).toMatchObject({
+      champion: first.run,
+      run: expect.not.stringContaining(first.run),
+    })
+  })
+
+  it('refuse to promote what did not pass, or was trained from a dirty tree', async () => {
+    const { terminal, train, commitRun, dir } = await trained()
+    await appendFile(join(dir, 'README.md'), 'changed\n')
+    const dirty = await train('train.yaml')
+    await commitRun('Train from a dirty tree')
+    expect(await terminal.run('policy', 'promote', dirty.run)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('changes that were not committed'),
+    })
+    await writeFile(join(dir, 'bad.yaml'), TRAIN.replace('at: 5', 'at: 400'))
+    const rejected = await train('bad.yaml')
+    await commitRun('A rejected run is evidence')
+    expect(await terminal.run('policy', 'promote', rejected.run)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('was judged "fail", so it promotes nothing'),
+    })
+    expect((await terminal.run('policy', 'show')).stdout).toBe('nothing was promoted yet\n')
+  })
+
+  it('name both records and the way out when two branches promoted, and settle it', async () => {
+    const { terminal, train, commitRun, git } = await trained()
+    const [first, second] = [await train('train.yaml'), await train('other.yaml')]
+    await commitRun('Train')
+    await git.run(['switch', '--quiet', '--create', 'left'])
+    expect((await terminal.run('policy', 'promote', first.run)).stdout).toContain('is on main')
+    await git.run(['switch', '--quiet', 'main'])
+    expect((await terminal.run('policy', 'promote', second.run)).code).toBe(0)
+    await git.run(['merge', '--quiet', '--no-edit', 'left'])
+    const { code, stderr } = await terminal.run('policy', 'show')
+    expect(code).toBe(2)
+    expect(stderr).toContain('two records say what the champion of pole is')
+    const command = /`valuetrain (policy promote [^`]+)`/.exec(stderr)?.[1] as string
+    expect((await terminal.run(...command.split(' '))).code).toBe(0)
+    expect((await terminal.run('policy', 'show')).code).toBe(0)
+  })
+
+  it('--fix changes one value of the file, keeps the comments, and commits that alone', async () => {
+    const { terminal, dir, git, write } = await trained()
+    const file = diagnosisFile(join(dir, '.git', 'valuetrain'), 'pole')
+    const diagnosis = {
+      code: 'T101',
+      title: 'diverged',
+      fixes: [
+        { does: 'look', patch: {} },
+        { does: 'halve the learning rate', patch: { 'settings.learningRate': 0.005 } },
+      ],
+    }
+    expect(await terminal.run('train', 'train.yaml', '--fix')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('nothing failed while pole was trained here'),
+    })
+    await write({ [file.slice(dir.length + 1)]: JSON.stringify(diagnosis), 'note.txt': 'not mine to commit' })
+    expect((await terminal.run('train', 'train.yaml', '--fix')).code).toBe(0)
+    expect(await readFile(join(dir, 'train.yaml'), 'utf8')).toBe(TRAIN.replace('0.01 # high', '0.005 # high'))
+    expect(await git.text(['show', '--stat', '--format=%s', 'HEAD'])).toContain(
+      'Fix T101 diverged: halve the learning rate\n\n train.yaml | 2 +-',
+    )
+    expect((await terminal.run('train', 'train.yaml', '--fix')).code).toBe(2)
+    await appendFile(join(dir, 'train.yaml'), '# mine\n')
+    await write({ [file.slice(dir.length + 1)]: JSON.stringify(diagnosis) })
+    expect(await terminal.run('train', 'train.yaml', '--fix')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('has changes that are not committed'),
+    })
+  })
+
+  it('sweep goes on where it was stopped, and looks at no episode of the verdict', async () => {
+    const { terminal, write } = await trained()
+    const sweep = (trials: number) =>
+      `config: train.yaml\nmethod: random\nparallel: 2\ntrials: ${trials}\nspace:\n  learningRate: { kind: real, low: 0.001, high: 0.1, log: true }\n`
+    await write({ 'sweep.yaml': sweep(4), 'wrong.yaml': sweep(4).replace('learningRate', 'learnRate') })
+    const whole = JSON.parse((await terminal.run('sweep', 'sweep.yaml', '--json')).stdout.trim().split('\n').at(-1) as string)
+    expect(whole).toMatchObject({ finished: true, resumed: 0, results: { length: 4 } })
+    const again = JSON.parse((await terminal.run('sweep', 'sweep.yaml', '--json')).stdout.trim().split('\n').at(-1) as string)
+    expect(again).toEqual({ ...whole, resumed: 4 })
+    expect(await terminal.run('sweep', 'wrong.yaml')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('space.learnRate is no setting of ppo'),
+    })
+  })
+
+  it('reward test says what is wrong with a reward', async () => {
+    const { terminal, write } = await trained()
+    await write({
+      'samples.yaml':
+        'episodes:\n  - { id: a, measures: { score: 1, seconds: 60, usd: 1 }, above: [b] }\n  - { id: b, measures: { score: 1, seconds: 60, usd: 1 } }\n',
+    })
+    const { code, stdout } = await terminal.run('reward', 'test', 'samples.yaml')
+    expect([code, stdout]).toEqual([1, expect.stringContaining('which is not above b')])
+  })
+})
