@@ -20,7 +20,7 @@ async function complete(...words: string[]): Promise<string[]> {
 
 describe('completion', () => {
   it('completes commands, topics, flags and values in bash', async () => {
-    expect(await complete('se')).toEqual(['session'])
+    expect(await complete('se')).toEqual(['serve', 'session'])
     expect(await complete('session', '')).toEqual(['show', 'log', 'verify', 'rollback'])
     expect(await complete('session', 've')).toEqual(['verify'])
     expect(await complete('run', '42', '--me')).toEqual(['--merge'])
