@@ -25,9 +25,12 @@ describe('the table of commands', () => {
         'issue close, issue list, issue new, issue show, journey, mode list, mode show, new, pause, pipeline list, pipeline show',
         'report, rescue list, rescue restore, resume, run, session log, session rollback, session show, session verify, status',
         'ticket approve, ticket override, ticket release, ticket show, ticket tick',
+        'accel doctor, accel install, accel remove, agents why, eval, export, policy promote, policy rollback, policy show',
+        'reward test, runs compare, runs list, runs search, runs show, serve, sweep, train',
       ]
         .join(', ')
-        .split(', '),
+        .split(', ')
+        .sort(),
     )
   })
 
