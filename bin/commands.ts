@@ -255,7 +255,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     id: 'cost report',
     group: 'Audit',
-    summary: 'Add up what calls of models cost, by ticket, mode, role, agent, model or day',
+    summary: 'Add up what calls of models cost',
     load: () => import('./commands/cost/report.ts'),
   },
   {

@@ -144,7 +144,11 @@ describe('a command-line agent', () => {
 
   test.each([
     ['changes nothing since everything was refused', 'true', 'claude says it is done and has changed nothing; refused: Write'],
-    ['commits by itself', 'git -c user.name=a -c user.email=a@example.com commit -qm own --allow-empty', 'claude is not to do this: it committed by itself'],
+    [
+      'commits by itself',
+      'git -c user.name=a -c user.email=a@example.com commit -qm own --allow-empty',
+      'claude is not to do this: it committed by itself',
+    ],
     ['switches the branch', 'git checkout -q -b other', 'claude is not to do this: it switched the branch of its worktree'],
     ['takes its worktree away', 'rm -rf .git', 'claude is not to do this: its worktree is no longer one that git can read'],
   ])('that %s fails though it says success', async (_, script, reason) => {

@@ -27,6 +27,7 @@ describe('the table of commands', () => {
         'ticket approve, ticket override, ticket release, ticket show, ticket tick',
         'accel doctor, accel install, accel remove, agents why, eval, export, policy promote, policy rollback, policy show',
         'reward test, runs compare, runs list, runs search, runs show, serve, sweep, train',
+        'agents list, agents test, cost report, fix, hooks install, hooks status, hooks test, hooks uninstall',
       ]
         .join(', ')
         .split(', ')
@@ -249,18 +250,40 @@ describe('the overview', () => {
         resume ISSUE                        Let a held ticket go on
         abort ISSUE                         End a ticket for good, with a reason
 
+      Training
+        train CONFIG                        Train a policy, measure it, judge it by statistics
+        eval RUN                            Measure a run's policy again
+        runs list                           List the training runs
+        runs show RUN                       Show one run, or write a page about it
+        runs compare RUN RUN                Say what differs between two runs, and by how much
+        runs search TERM                    Find runs by words and conditions
+        sweep FILE                          Search settings, and go on where a search was stopped
+        agents why ISSUE                    Explain who was chosen to work an issue
+        policy show [POLICY]                Say which run each policy in use is
+        policy promote RUN                  Put a run's policy into use
+        policy rollback POLICY              Put the policy before back into use
+        export POLICY --out DIR             Write a policy as safetensors, ONNX or for TensorFlow.js
+        serve POLICY                        Answer decisions over HTTP
+        reward test FILE                    Hold a reward against sample episodes
+        accel install gpu|cpu               Install TensorFlow.js in a folder of its own
+        accel remove                        Remove it again
+        accel doctor                        Say what there is to compute with
+
       Audit
         session show TICKET                 Show what happened on a ticket, as its session tells it
         session log [TICKET]                List events, one a line
         session verify [TICKET]             Check integrity, completeness, anchoring and policy of sessions
         session rollback TICKET --to EVENT  Go back to an event; shows the plan first
         report                              Throughput, times, flow efficiency, rework
+        cost report                         Add up what calls of models cost
 
       Rules
         check [--base REF]                  Judge the commits of this branch, as continuous integration does
         gate list                           List the gates
         gate plan [GATE]                    Say which gates would be asked here, and why
         gate run [GATE]                     Ask gates about HEAD, in a clean checkout
+        agents list                         List the agents, and which are here
+        agents test AGENT                   Let one agent write one file in a throw-away place
         mode list                           List the nine modes
         mode show MODE                      Show one mode
         pipeline list                       List the pipelines
@@ -271,6 +294,11 @@ describe('the overview', () => {
         config show [PATH]                  Print the configuration that is read here
         config why PATH                     Say what a key means, what it is, and where that comes from
         config set PATH VALUE               Change one key; comments stay
+        fix [RECIPE]                        Run fixers over what is staged, and over nothing else
+        hooks install                       Install git hooks that judge commits in every worktree
+        hooks uninstall                     Take the hooks away and put back what was there
+        hooks status                        Say how the hooks are installed and what they noticed
+        hooks test                          Make a probe commit in a throw-away worktree and see which hooks fire
         rescue list                         List work that was set aside before a worktree went
         rescue restore REF                  Bring set-aside work back into a new folder
         gc                                  Tidy what nobody needs any more; never anybody’s work
@@ -295,8 +323,8 @@ describe('the overview', () => {
 
       USAGE
         $ valuetrain run ISSUE [--pipeline NAME] [--agent RUNTIME] [--merge auto|person]
-          [--until intake|discover|scope|design|build|evaluate|deliver|operate|improve] [--plan] [--json]
-          [--forge local|github] [--cwd DIR]
+          [--until intake|discover|scope|design|build|evaluate|deliver|operate|improve] [--no-jail]
+          [--plan] [--json] [--forge local|github] [--cwd DIR]
 
       ARGUMENTS
         ISSUE  Number of the issue.
@@ -307,6 +335,11 @@ describe('the overview', () => {
                                                                                      say.
         --merge=auto|person                                                          Who merges the
                                                                                      delivered change.
+        --no-jail                                                                    Go on without a jail
+                                                                                     where the
+                                                                                     configuration
+                                                                                     requires one; the
+                                                                                     session records it.
         --pipeline=NAME                                                              Pipeline to work it
                                                                                      by; an issue keeps
                                                                                      the one it was begun

@@ -10,7 +10,7 @@ const CONFIG = `version: 1
 commands:
   test: [sh, -c, 'echo "running in $PWD as $HOME"; test ! -e broken.txt']
 recipes:
-  loud: [[sh, -c, 'echo "$PWD $HOME $(hostname) pid $$"; echo done > loud.txt']]
+  loud: [[sh, -c, 'echo "$PWD $HOME $(hostname) pid 48213"; echo done > loud.txt']]
   broken: [[sh, -c, 'echo "in $PWD" >&2; echo x > broken.txt']]
 `
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { chooseRuntime } from '../../agents/index.ts'
 import { choosingTraining } from '../../bin/train-choice.ts'
 import { runIssue } from '../../conductor/run.ts'
-import { chooseRuntime } from '../../agents/index.ts'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
 import { readerAt } from '../../core/reader.ts'
@@ -73,7 +73,11 @@ describe('the ml pipeline', () => {
     const { current } = foldAlias(await readPromotions(readerAt(line.git, head), 'cart-pole'), 'cart-pole', 'champion')
     expect(current).toMatchObject({ run: passed?.id, by: 'validation_1', verdict: 'pass', version: passed?.manifest.version })
 
-    const trailers = await line.git.text(['log', '--format=%(trailers:key=Valuetrain-Run,valueonly)%(trailers:key=Valuetrain-Verdict,valueonly)', 'main'])
+    const trailers = await line.git.text([
+      'log',
+      '--format=%(trailers:key=Valuetrain-Run,valueonly)%(trailers:key=Valuetrain-Verdict,valueonly)',
+      'main',
+    ])
     expect(trailers.split('\n').filter((word) => word !== '')).toEqual(
       expect.arrayContaining([passed?.id, 'pass', stored.find(({ verdict }) => verdict.verdict === 'fail')?.id, 'fail']),
     )
