@@ -2,7 +2,7 @@ import { digestOf } from '../core/canonical.ts'
 import { type Config, readConfig } from '../core/config.ts'
 import type { RequiredGate } from '../core/contracts/event.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
-import type { Method, PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
+import type { Method, PipelineSpec } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { type LoadedExtensions, loadExtensions } from '../core/extensions.ts'
 import { readerAt } from '../core/reader.ts'
@@ -10,7 +10,7 @@ import type { Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
 import { openDisposable, worktreeRoot } from '../core/worktree.ts'
 import { requiredGates, resolveGates } from '../gates/index.ts'
-import { checkGateNames, loadMethod, phaseOf, stretches } from '../modes/index.ts'
+import { checkGateNames, loadMethod, phaseOf } from '../modes/index.ts'
 
 /** Everything that judges, as one commit has it. */
 export interface Definitions {
@@ -78,16 +78,6 @@ export function pipelineNamed(definitions: Definitions, name: string): PipelineS
   throw new ValuetrainError('VT_PIPELINE_UNKNOWN', `there is no pipeline "${name}"${didYouMean(name, known)}`, {
     kind: 'config',
     hint: `known pipelines: ${known.join(', ')}`,
-  })
-}
-
-/** Returns the phases of the stretch a phase begins. */
-export function stretchFrom(pipeline: PipelineSpec, first: string): PhaseSpec[] {
-  const stretch = stretches(pipeline).find((phases) => phases[0]?.name === first)
-  if (stretch) return stretch
-  throw new ValuetrainError('VT_PHASE_UNKNOWN', `no stretch of pipeline "${pipeline.id}" begins with phase "${first}"`, {
-    kind: 'config',
-    hint: 'the pipeline file changed under a running ticket; restore the phase or abort the ticket',
   })
 }
 

@@ -9,7 +9,7 @@ import type { Runtime } from './contracts/runtime.ts'
 import { didYouMean, ValuetrainError } from './errors.ts'
 import { resolveInside } from './files.ts'
 
-export type { ExtensionAnswer, ExtensionJudge, ExtensionJudgeContext, LoadedExtensions } from './contracts/extension.ts'
+export type { LoadedExtensions } from './contracts/extension.ts'
 
 /** A module that does nothing but export answers in a moment; one that waits for something is refused. */
 const LOAD_MS = 10_000

@@ -74,13 +74,6 @@ const Shape = z.strictObject({
 /** A training configuration, complete and checked. */
 export type TrainConfig = Omit<z.infer<typeof Shape>, 'algorithm' | 'settings' | 'recipe'> & Trained
 
-/** A configuration with where it came from. */
-export interface NamedConfig {
-  config: TrainConfig
-  /** Repository path of the file, or `recipe:<name>`. */
-  source: string
-}
-
 /** The part of a file's schema that programs and the reference page need. */
 export const TrainFile = Shape
 

@@ -5,7 +5,6 @@ import { REINFORCE_DEFAULTS, type ReinforceConfig } from '../algo/reinforce.ts'
 
 /** Algorithms a training configuration may name. */
 export const ALGORITHMS = ['ppo', 'dqn', 'reinforce'] as const
-export type AlgorithmName = (typeof ALGORITHMS)[number]
 
 const count = (unit: string) => z.int(`is a whole number of ${unit}`).min(1, `is a number of ${unit} from 1`)
 const share = z.number().min(0, 'is a share from 0 to 1').max(1, 'is a share from 0 to 1, e.g. 0.99, not percent')
