@@ -124,7 +124,9 @@ function refuseUnfit({ ticket, state }: FoundTicket, act: Act): void {
     refuse(`it is ${status}`, `go on with \`valuetrain run ${state.ledger.opened?.issue.number ?? ''}\``)
   }
   if (act.type === 'abort' && (status === 'aborted' || status === 'delivered')) refuse(`it is ${status}`, 'it has already ended')
-  if (act.type === 'override' || (act.type === 'approve' && act.gate !== undefined)) gateOf(state, act.gate as string)
+  const isCheckIn = act.type === 'override' && act.gate === state.ledger.checkIn?.moment
+  if (!isCheckIn && (act.type === 'override' || (act.type === 'approve' && act.gate !== undefined)))
+    gateOf(state, act.gate as string)
 }
 
 /** The gate an operator means: a gate of the present phase, or an item of it. */
@@ -220,6 +222,12 @@ async function apply(desk: Desk, act: Act, actor: Actor, definitions: Definition
       return `${gates.join(', ')} approved for ${ticket}`
     }
     case 'override': {
+      const { checkIn } = ledger
+      if (checkIn && act.gate === checkIn.moment) {
+        const { channel, reason } = act
+        await desk.record('CHECK_IN_ANSWERED', { actor, moment: checkIn.moment, option: 'continue', channel, reason })
+        return `${ticket} goes on after "${checkIn.moment}": ${reason}`
+      }
       const gate = gateOf(desk.state, act.gate)
       const subject = await presentWork(desk)
       await desk.record('OVERRIDDEN', {

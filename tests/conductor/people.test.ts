@@ -20,7 +20,8 @@ describe('people on the line', () => {
       asked.push(outcome.reasons.join().split(';')[0] as string)
       // Running it again asks nothing again and changes nothing.
       expect(await runIssue(line.ports, { issue: 1, merge: 'auto' })).toMatchObject({ outcome: 'waiting' })
-      await operate(line.ports, 1, approve, 'Ada')
+      const overrides = { type: 'override', gate: 'before-push', reason: 'it is late', channel: 'terminal' } as const
+      await operate(line.ports, 1, outcome.reasons.join().includes('delivered') ? overrides : approve, 'Ada')
       outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
     }
     expect(outcome).toMatchObject({ outcome: 'done' })
@@ -31,6 +32,7 @@ describe('people on the line', () => {
       'The change is ready to be delivered',
     ])
     const answers = line.written.filter(({ entry }) => entry.type === 'CHECK_IN_ANSWERED').map(({ entry }) => entry.data)
+    expect(answers.at(-1)).toMatchObject({ moment: 'before-push', reason: 'it is late' })
     expect(answers).toMatchObject(
       asked.map(() => ({ actor: { kind: 'human', name: 'Ada' }, option: 'continue', channel: 'terminal' })),
     )
