@@ -1,7 +1,7 @@
 import { defaultBase } from '../core/repository.ts'
 import type { Definitions } from './definitions.ts'
 import type { Ports } from './ports.ts'
-import { isIssueDone } from './sources.ts'
+import { doneIssues } from './sources.ts'
 import type { TicketState } from './state.ts'
 
 /**
@@ -41,10 +41,8 @@ export async function waitIsOver(
       return free === undefined || free >= waiting.needsUsd
     }
     case 'children': {
-      for (const { issue, done } of children) {
-        if (!done && (issue === undefined || (await isIssueDone(ports, issue)) === undefined)) return false
-      }
-      return true
+      const finished = await doneIssues(ports)
+      return children.every(({ issue, done }) => done || (issue !== undefined && finished.has(issue)))
     }
     case 'base-diverged':
       return defaultBase(ports.repository, definitions.config).then(
