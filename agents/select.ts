@@ -66,6 +66,7 @@ function whyNot(issue: Issue, all: ReadonlyMap<number, Issue>, facts: SelectionF
   if (excluded !== undefined) return `labelled ${excluded}`
   const others = issue.assignees.filter((assignee) => assignee !== login)
   if (others.length > 0) return `assigned to ${others.join(', ')}`
+  if (issue.hold !== undefined) return issue.hold
   if (claimed.has(issue.number)) return 'claimed'
   const reason = held?.get(issue.number)
   if (reason !== undefined) return reason

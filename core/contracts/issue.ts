@@ -15,6 +15,8 @@ export const Issue = z.strictObject({
   blockedBy: z.array(IssueNumber).default([]),
   /** The issue this one is a part of. */
   parent: IssueNumber.optional(),
+  /** Why it may not be worked though its labels say so, e.g. a label set by somebody without write access. */
+  hold: z.string().optional(),
   /** Where a person reads it: a repository path or a URL. */
   location: z.string(),
 })
