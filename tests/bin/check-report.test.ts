@@ -78,8 +78,8 @@ const REPORT: CheckReport = {
 
 /**
  * The parts of SARIF 2.1.0 that a report has, as the specification's text asks for them (sections 3.13, 3.14, 3.18, 3.19,
- * 3.20, 3.27 to 3.30, 3.49). The published JSON Schema is in no package of the npm registry, so this is a structural
- * check and not a validation by that schema; unknown properties are refused, as they are there.
+ * 3.20, 3.27 to 3.30, 3.49). This is a structural check that needs nothing from elsewhere; unknown properties are refused.
+ * `tests/live/published-formats.test.ts` validates by the published schema.
  */
 const Text = z.strictObject({ text: z.string().min(1) })
 const Sarif = z.strictObject({
@@ -146,6 +146,7 @@ describe('a report as SARIF', () => {
   })
 })
 
+/** No schema of JUnit's XML is published by its authors, so this checks its structure: well formed, and counts that add up. */
 describe('a report as JUnit XML', () => {
   it('is well formed, counts what it holds, and says no as the gates do', () => {
     const root = parseXml(renderJunit(REPORT))

@@ -31,8 +31,8 @@ async function workflow(): Promise<Workflow> {
 }
 
 /**
- * No JSON Schema of either format is in the npm registry in a form that can be asked here, so what follows checks
- * structure: the keys that decide when a job runs, what it may do and what it starts.
+ * Structure: the keys that decide when a job runs, what it may do and what it starts. What GitHub's parser and GitLab's
+ * schema say of the whole files is asked in `tests/live/published-formats.test.ts`, which needs the npm registry.
  */
 describe('the job for GitHub', () => {
   it('runs on every pull request and merge group, always reports, and may only read', async () => {
