@@ -37,6 +37,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'fifty simultaneous starts with the scripted runtime, against plain git worktree add',
     load: () => import('./worktree-starts.ts'),
   },
+  routine: {
+    measure: 'A7',
+    about: 'forty routine tasks with planned failures, worked unattended: solved, blocked rightly, blocked wrongly, wrongly done',
+    load: () => import('./routine.ts'),
+  },
   'training-throughput': {
     measure: 'G2',
     about: 'whole PPO minibatches with our kernels, against plain JavaScript and TensorFlow.js',

@@ -1,8 +1,11 @@
 import { mkdir, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { Actor } from '../core/contracts/event.ts'
+import { Actor, Via } from '../core/contracts/event.ts'
+import { ValuetrainError } from '../core/errors.ts'
 import { writeAtomically } from '../core/files.ts'
+import { applyAct, DeskAct } from './acts.ts'
+import type { Definitions } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import { foldHookRecords } from './hook-records.ts'
 
@@ -10,12 +13,7 @@ import { foldHookRecords } from './hook-records.ts'
  * What an operator wants of a ticket that another process is working: one file a request in the worktree's own git
  * directory. Only the process that works the ticket writes its session, so the request is folded in there.
  */
-export const Request = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('pause'), actor: Actor, reason: z.string().optional() }),
-  z.object({ type: z.literal('resume'), actor: Actor, reason: z.string().optional() }),
-  z.object({ type: z.literal('abort'), actor: Actor, reason: z.string() }),
-  z.object({ type: z.literal('comment'), actor: Actor, text: z.string() }),
-])
+export const Request = z.object({ act: DeskAct, actor: Actor, via: Via.optional() })
 export type Request = z.infer<typeof Request>
 
 const POLL_MS = 300
@@ -30,20 +28,25 @@ export async function dropRequest(gitDir: string, id: string, request: Request):
   await writeAtomically(join(inboxOf(gitDir), `${id}.json`), `${JSON.stringify(request)}\n`)
 }
 
-/** Records what hooks noticed and what operators have asked for, oldest first. A file that is not a request is left and told once. */
-export async function foldInbox(desk: Desk): Promise<void> {
+/**
+ * Records what hooks noticed and what operators have asked for, oldest first. What the ticket does not take now is recorded
+ * with the reason; a file that is not a request is left and told.
+ */
+export async function foldInbox(desk: Desk, definitions: Definitions): Promise<void> {
   await foldHookRecords(desk)
   for (const { file, request } of await requestsIn(desk.worktree.gitDir)) {
     if (request === undefined) {
       desk.ports.onProgress(desk.ticket, `a request in the inbox cannot be read and is left there: ${file}`)
       continue
     }
-    const { actor } = request
-    const reason = 'reason' in request && request.reason ? { reason: request.reason } : {}
-    if (request.type === 'pause' && desk.state.status !== 'paused') await desk.record('PAUSED', { actor, ...reason })
-    if (request.type === 'resume' && desk.state.status === 'paused') await desk.record('RESUMED', { actor, ...reason })
-    if (request.type === 'abort') await desk.record('ABORTED', { actor, reason: request.reason })
-    if (request.type === 'comment') await desk.record('COMMENTED', { actor, text: request.text })
+    const { act, ...speaker } = request
+    try {
+      await applyAct(desk, act, speaker, definitions)
+    } catch (error) {
+      if (!(error instanceof ValuetrainError) || error.kind === 'internal') throw error
+      const text = `Asked to ${act.type}, which was not done: ${error.message}`
+      await desk.record('COMMENTED', { actor: speaker.actor, ...(speaker.via ? { via: speaker.via } : {}), text })
+    }
     await unlink(join(inboxOf(desk.worktree.gitDir), file))
   }
 }
@@ -54,8 +57,8 @@ export function watchInbox(desk: Desk, outer: AbortSignal): { signal: AbortSigna
   const timer = setInterval(() => {
     requestsIn(desk.worktree.gitDir)
       .then((requests) => {
-        const stop = requests.find(({ request }) => request?.type === 'pause' || request?.type === 'abort')
-        if (stop) asked.abort(new Error(`the operator asked to ${stop.request?.type}`))
+        const stop = requests.find(({ request }) => request?.act.type === 'pause' || request?.act.type === 'abort')
+        if (stop) asked.abort(new Error(`the operator asked to ${stop.request?.act.type}`))
       })
       .catch(() => {}) // The folder may go with the worktree; the loop itself reports what matters.
   }, POLL_MS)

@@ -214,7 +214,7 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
   const watched: Job = { ...job, signal: inbox.signal }
   try {
     for (;;) {
-      await foldInbox(desk)
+      await foldInbox(desk, job.definitions)
       const { due, control } = desk.state
       if (due === undefined) return await leave(desk, { stop: desk.state.status, reason: desk.state.ledger.stopped ?? '' })
       if (job.signal.aborted) return await leave(desk, { stop: 'waiting', reason: 'the run was stopped; run it again to go on' })
@@ -224,7 +224,7 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
       if (due === 'merge') return await leave(desk, { stop: 'delivered', reason: 'the change is delivered' })
       const step: Step = due === 'deliver' && job.merge === 'auto' ? await deliverInTurn(watched) : await ACTIVITIES[due](watched)
       if (step !== 'go-on') {
-        await foldInbox(desk)
+        await foldInbox(desk, job.definitions)
         return await leave(desk, step)
       }
     }

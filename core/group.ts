@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { membersOf } from './census.ts'
 import { writeNote } from './files.ts'
-import { fateOf, isSameProcess, type ProcessIdentity, processIdentity } from './identity.ts'
+import { ancestorsOf, fateOf, isSameProcess, type ProcessIdentity, processIdentity } from './identity.ts'
 import { ownIdentity } from './lock.ts'
 
 /**
@@ -88,6 +88,22 @@ export async function reapLeftovers(stateDir: string): Promise<number> {
     if (left === 0) await rm(join(folder, name), { force: true })
   }
   return ended
+}
+
+/**
+ * Tells whether a process is, or was started by, a member of a group that runs now: what an agent or a gate command starts is
+ * no person. Whoever cuts every tie to its parents is not found; the jail holds those.
+ */
+export async function isBelowRun(stateDir: string, pid: number): Promise<boolean> {
+  const line = new Set([pid, ...(await ancestorsOf(pid))])
+  for (const name of await readdir(join(stateDir, 'groups')).catch(() => [])) {
+    const mark = /^([0-9a-f-]{36})\.json$/.exec(name)?.[1]
+    const text = await readFile(join(stateDir, 'groups', name), 'utf8').catch(() => undefined)
+    if (mark === undefined || text === undefined) continue
+    const { leader } = JSON.parse(text) as GroupNote
+    if ((await membersOf(leader?.pid, mark)).some((member) => line.has(member.pid))) return true
+  }
+  return false
 }
 
 function signalAll(leader: number | undefined, members: readonly { pid: number; group: number }[], signal: NodeJS.Signals): void {

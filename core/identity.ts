@@ -71,6 +71,26 @@ async function findPlace(): Promise<Place> {
   }
 }
 
+/** Returns the numbers of a process's parents, nearest first; empty where the system tells none. */
+export async function ancestorsOf(pid: number): Promise<number[]> {
+  const ancestors: number[] = []
+  for (let at = await parentOf(pid); at !== undefined && at > 1 && ancestors.length < 100; at = await parentOf(at))
+    ancestors.push(at)
+  return ancestors
+}
+
+async function parentOf(pid: number): Promise<number | undefined> {
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+    return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  }
+  const listed = await run('ps', ['-o', 'ppid=', '-p', String(pid)], { env: { PATH: '/bin:/usr/bin', LC_ALL: 'C' } }).catch(
+    () => undefined,
+  )
+  const parent = Number(listed?.stdout.trim())
+  return Number.isSafeInteger(parent) && parent > 0 ? parent : undefined
+}
+
 async function startOf(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)

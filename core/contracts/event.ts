@@ -18,6 +18,15 @@ export type Actor = z.infer<typeof Actor>
 /** How a person's word reached us. */
 export const Channel = z.enum(['terminal', 'review', 'comment', 'configuration'])
 
+/** Where a person's word on a forge stands, and what its author could do there at that time. */
+export const Via = z.strictObject({
+  /** The forge's id of the comment or review. */
+  id: z.string().min(1),
+  login: z.string().min(1),
+  permission: z.enum(['none', 'read', 'triage', 'write', 'maintain', 'admin']),
+})
+export type Via = z.infer<typeof Via>
+
 /** The four moments at which a ticket can wait for its operator. */
 export const MOMENTS = ['before-work', 'before-push', 'after-milestone', 'at-end'] as const
 export const Moment = z.enum(MOMENTS)
@@ -212,8 +221,8 @@ export const EVENT_DATA = {
 export type EventType = keyof typeof EVENT_DATA
 export const EVENT_TYPES = Object.keys(EVENT_DATA) as EventType[]
 
-/** Fields every event's data has: who it is by, and the entry it corrects, if any. */
-const common = { actor: Actor, supersedes: Ulid.optional() } as const
+/** Fields every event's data has: who it is by, the entry it corrects, if any, and the words on a forge it answers. */
+const common = { actor: Actor, supersedes: Ulid.optional(), via: Via.optional() } as const
 
 type Fields<T extends EventType> = (typeof EVENT_DATA)[T] extends infer F extends z.core.$ZodShape ? F : never
 type Shape<T extends EventType> = z.ZodObject<Fields<T> & typeof common, z.core.$loose>

@@ -21,7 +21,7 @@ describe('people on the line', () => {
       // Running it again asks nothing again and changes nothing.
       expect(await runIssue(line.ports, { issue: 1, merge: 'auto' })).toMatchObject({ outcome: 'waiting' })
       const overrides = { type: 'override', gate: 'before-push', reason: 'it is late', channel: 'terminal' } as const
-      await operate(line.ports, 1, outcome.reasons.join().includes('delivered') ? overrides : approve, 'Ada')
+      await operate(line.ports, 1, outcome.reasons.join().includes('delivered') ? overrides : approve, { name: 'Ada' })
       outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
     }
     expect(outcome).toMatchObject({ outcome: 'done' })

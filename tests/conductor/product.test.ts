@@ -102,7 +102,7 @@ describe('the product pipeline', () => {
         expect(driven.issues.filter(({ issue }) => issue !== 1)).toMatchObject([{ outcome: 'done' }, { outcome: 'done' }])
       } else {
         expect(
-          await operate(line.ports, 1, { type: 'approve', channel: 'terminal', reason: 'looked at it' }, 'Ada'),
+          await operate(line.ports, 1, { type: 'approve', channel: 'terminal', reason: 'looked at it' }, { name: 'Ada' }),
         ).toMatchObject({ applied: true })
       }
     }

@@ -87,12 +87,39 @@ describe('the session of a ticket under way', () => {
   it('takes an operator’s word on a stopped ticket: pause, resume, abort with a reason', async () => {
     const line = await makeLine(FILES)
     await opened(line)
-    expect(await operate(line.ports, 1, { type: 'pause', reason: 'holiday' }, 'Ada')).toMatchObject({ applied: true })
+    expect(await operate(line.ports, 1, { type: 'pause', reason: 'holiday' }, { name: 'Ada' })).toMatchObject({ applied: true })
     expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({ outcome: 'waiting', reasons: ['paused', 'holiday'] })
-    await operate(line.ports, 1, { type: 'resume' }, 'Ada')
-    await operate(line.ports, 1, { type: 'abort', reason: 'not wanted' }, 'Ada')
+    await operate(line.ports, 1, { type: 'resume' }, { name: 'Ada' })
+    await operate(line.ports, 1, { type: 'abort', reason: 'not wanted' }, { name: 'Ada' })
     expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({ outcome: 'aborted', reasons: ['not wanted'] })
-    await expect(operate(line.ports, 1, { type: 'pause' }, 'Ada')).rejects.toMatchObject({ code: 'VT_ACT_REFUSED' })
+    await expect(operate(line.ports, 1, { type: 'pause' }, { name: 'Ada' })).rejects.toMatchObject({ code: 'VT_ACT_REFUSED' })
+  })
+
+  it('hands a word on a running ticket to the process that works it, which records it or says why it does not hold', async () => {
+    const line = await makeLine({ ...FILES, ...issueFile(1, 'Mend it', ['auto', 'recipe:mend']) })
+    const asked: unknown[] = []
+    let told = false
+    const say = (act: Parameters<typeof operate>[2]) =>
+      operate(line.ports, 1, act, { name: 'Ada', via: { id: '17', login: 'ada', permission: 'write' } })
+    const runtimes = line.ports.runtimes.map((runtime) => ({
+      ...runtime,
+      async turn(...given: Parameters<typeof runtime.turn>) {
+        if (!told)
+          asked.push(
+            await say({ type: 'comment', text: 'mind the rounding' }),
+            await say({ type: 'override', gate: 'tset', reason: 'no', channel: 'comment' }).catch((error) => error.code),
+            await say({ type: 'tick', item: 'nothing', channel: 'comment' }),
+          )
+        told = true
+        return runtime.turn(...given)
+      },
+    }))
+    await runIssue({ ...line.ports, runtimes }, { issue: 1, merge: 'auto' })
+    expect(asked).toMatchObject([{ applied: false }, 'VT_GATE_UNKNOWN', { applied: false }])
+    expect(line.written.filter(({ entry }) => entry.type === 'COMMENTED').map(({ entry }) => entry.data)).toMatchObject([
+      { text: 'mind the rounding', via: { id: '17', login: 'ada', permission: 'write' } },
+      { text: 'Asked to tick, which was not done: the present phase asks no item "nothing"', actor: { name: 'Ada' } },
+    ])
   })
 
   it('lets a blocked ticket through a gate that a person overrides with a reason, and says so in the record', async () => {
@@ -102,7 +129,7 @@ describe('the session of a ticket under way', () => {
       line.ports,
       1,
       { type: 'override', gate: 'test', reason: 'the test itself is wrong', channel: 'terminal' },
-      'Ada',
+      { name: 'Ada' },
     )
     const after = await runIssue(line.ports, { issue: 1, merge: 'auto' })
     expect(after).toMatchObject({ outcome: 'done' })

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { sha256 } from '../../core/canonical.ts'
 import { census, membersOf } from '../../core/census.ts'
+import { isBelowRun } from '../../core/group.ts'
 import { isSameProcess, processIdentity, reapLeftovers, runProcess } from '../../core/process.ts'
 
 const ENV = { PATH: process.env.PATH ?? '' }
@@ -231,6 +232,21 @@ describe('leftovers of a process that was killed', () => {
     expect(await reapLeftovers(join(dir, 'state'))).toBeGreaterThanOrEqual(2)
     expect(await survivors(dir)).toEqual([])
     expect(await readdir(join(dir, 'state', 'groups'))).toEqual([])
+  })
+
+  it('is known with whatever it starts, so that none of them passes for a person', async () => {
+    const state = await folder()
+    const dir = await folder()
+    const stop = new AbortController()
+    const script = `env -i PATH="$PATH" sh -c 'echo $$ > ${dir}/child.pid; sleep 60' & echo $$ > ${dir}/leader.pid; wait`
+    const running = runProcess(sh(script), { cwd: dir, env: ENV, record: state, signal: stop.signal })
+    await waitFor(dir, 'leader.pid', 'child.pid')
+    for (const name of ['leader.pid', 'child.pid'])
+      expect(await isBelowRun(state, Number(await readFile(join(dir, name), 'utf8')))).toBe(true)
+    expect(await isBelowRun(state, process.pid)).toBe(false)
+    stop.abort()
+    await running
+    expect(await isBelowRun(state, process.pid)).toBe(false)
   })
 
   it('notes are gone after a normal end', async () => {
