@@ -18,6 +18,62 @@ export interface LinearOptions {
   mix?: number
 }
 
+/** What the three have in common: a regression an arm, checked features and outcomes, state. They differ in how they choose. */
+abstract class LinearBandit implements Bandit {
+  readonly arms: number
+  protected readonly models: readonly Ridge[]
+  protected readonly alpha: number
+  readonly #mix: number
+  readonly #kind: string
+
+  constructor(kind: string, { arms, features, ridge, alpha = 0.3, mix = 0 }: LinearOptions) {
+    this.arms = arms
+    this.models = Array.from({ length: arms }, () => new Ridge(features, ridge))
+    this.alpha = alpha
+    this.#mix = mix
+    this.#kind = kind
+  }
+
+  propensities(context: Context): Float64Array {
+    return mixIn(this.chancesAt(requireFeatures(context, this.size)), this.#mix)
+  }
+
+  update(context: Context, arm: number, reward: number): void {
+    requireOutcome(this.arms, arm, reward)
+    this.learn(this.models[arm] as Ridge, requireFeatures(context, this.size), reward, arm)
+  }
+
+  state(): Json {
+    return { kind: this.#kind, models: this.models.map((model) => model.state()) }
+  }
+
+  restore(state: Json): void {
+    const data = state as { kind?: string; models?: Json[] } | null
+    if (data?.kind !== this.#kind || data.models?.length !== this.arms)
+      throw foreignState(`a ${this.#kind} bandit with ${this.arms} arms`)
+    for (const [i, model] of this.models.entries()) model.restore(data.models[i] ?? null)
+  }
+
+  protected get size(): number {
+    return this.models[0]?.size ?? 0
+  }
+
+  /** Returns the chance of each arm before the mix. */
+  protected abstract chancesAt(x: ArrayLike<number>): Float64Array
+
+  protected learn(model: Ridge, x: ArrayLike<number>, reward: number, _arm: number): void {
+    model.add(x, reward)
+  }
+
+  /** Returns each arm's predicted value and the deviation it is drawn with. */
+  protected beliefsAt(x: ArrayLike<number>): { means: number[]; deviations: number[] } {
+    return {
+      means: this.models.map((model) => model.predict(x)),
+      deviations: this.models.map((model) => this.alpha * Math.sqrt(Math.max(0, model.doubt(x)))),
+    }
+  }
+}
+
 /**
  * The arm with the highest upper confidence bound.
  *
@@ -25,45 +81,17 @@ export interface LinearOptions {
  *
  * @see Li et al. 2010, arXiv:1003.0146, algorithm 1 (disjoint models)
  */
-export class LinUcb implements Bandit {
-  readonly arms: number
-  readonly #models: Ridge[]
-  readonly #alpha: number
-  readonly #mix: number
-
+export class LinUcb extends LinearBandit {
   constructor(options: LinearOptions) {
-    this.arms = options.arms
-    this.#models = modelsFor(options)
-    this.#alpha = options.alpha ?? 0.3
-    this.#mix = options.mix ?? 0
+    super('linucb', options)
   }
 
-  propensities(context: Context): Float64Array {
-    const x = requireFeatures(context, sizeOf(this.#models))
-    let best = 0
-    let highest = Number.NEGATIVE_INFINITY
-    this.#models.forEach((model, arm) => {
-      const bound = model.predict(x) + this.#alpha * Math.sqrt(Math.max(0, model.doubt(x)))
-      if (bound > highest) {
-        highest = bound
-        best = arm
-      }
-    })
+  protected chancesAt(x: ArrayLike<number>): Float64Array {
+    const { means, deviations } = this.beliefsAt(x)
+    const bounds = means.map((mean, arm) => mean + (deviations[arm] as number))
     const chances = new Float64Array(this.arms)
-    chances[best] = 1
-    return mixIn(chances, this.#mix)
-  }
-
-  update(context: Context, arm: number, reward: number): void {
-    learn(this.#models, context, arm, reward)
-  }
-
-  state(): Json {
-    return { kind: 'linucb', models: this.#models.map((model) => model.state()) }
-  }
-
-  restore(state: Json): void {
-    restoreModels(this.#models, state, 'linucb')
+    chances[bounds.indexOf(Math.max(...bounds))] = 1
+    return chances
   }
 }
 
@@ -73,33 +101,14 @@ export class LinUcb implements Bandit {
  *
  * @see Agrawal and Goyal 2013, arXiv:1209.3352
  */
-export class LinThompson implements Bandit {
-  readonly arms: number
-  readonly #models: Ridge[]
-  readonly #alpha: number
-  readonly #mix: number
-
+export class LinThompson extends LinearBandit {
   constructor(options: LinearOptions) {
-    this.arms = options.arms
-    this.#models = modelsFor(options)
-    this.#alpha = options.alpha ?? 0.3
-    this.#mix = options.mix ?? 0
+    super('lints', options)
   }
 
-  propensities(context: Context): Float64Array {
-    return mixIn(thompson(this.#models, context, this.#alpha), this.#mix)
-  }
-
-  update(context: Context, arm: number, reward: number): void {
-    learn(this.#models, context, arm, reward)
-  }
-
-  state(): Json {
-    return { kind: 'lints', models: this.#models.map((model) => model.state()) }
-  }
-
-  restore(state: Json): void {
-    restoreModels(this.#models, state, 'lints')
+  protected chancesAt(x: ArrayLike<number>): Float64Array {
+    const { means, deviations } = this.beliefsAt(x)
+    return chanceOfBest(means, deviations)
   }
 }
 
@@ -109,77 +118,30 @@ export class LinThompson implements Bandit {
  *
  * @see Chapelle and Li 2011, An empirical evaluation of Thompson sampling, algorithm 3; here with the full covariance
  */
-export class LogisticThompson implements Bandit {
-  readonly arms: number
-  readonly #models: Ridge[]
-  readonly #alpha: number
-  readonly #mix: number
-
+export class LogisticThompson extends LinearBandit {
   constructor(options: LinearOptions) {
-    this.arms = options.arms
-    this.#models = modelsFor(options)
-    this.#alpha = options.alpha ?? 1
-    this.#mix = options.mix ?? 0
+    super('logistic', { alpha: 1, ...options })
   }
 
   /** Returns each arm's chance of reward 1 by its mean weights. */
   chances(context: Context): Float64Array {
-    const x = requireFeatures(context, sizeOf(this.#models))
-    return Float64Array.from(this.#models, (model) => sigmoid(model.predict(x)))
+    const x = requireFeatures(context, this.size)
+    return Float64Array.from(this.models, (model) => sigmoid(model.predict(x)))
   }
 
-  propensities(context: Context): Float64Array {
-    return mixIn(thompson(this.#models, context, this.#alpha), this.#mix)
+  protected chancesAt(x: ArrayLike<number>): Float64Array {
+    const { means, deviations } = this.beliefsAt(x)
+    return chanceOfBest(means, deviations)
   }
 
-  update(context: Context, arm: number, reward: number): void {
-    requireOutcome(this.arms, arm, reward)
+  protected override learn(model: Ridge, x: ArrayLike<number>, reward: number, arm: number): void {
     if (!(reward >= 0 && reward <= 1)) {
       throw new ValuetrainError('VT_BANDIT_REWARD', `reward ${reward} of arm ${arm} is not in [0, 1]`, {
         hint: 'A logistic bandit learns shares; use hierarchical or linear Thompson for rewards with costs in them.',
       })
     }
-    const model = this.#models[arm] as Ridge
-    const x = requireFeatures(context, model.size)
     const chance = sigmoid(model.predict(x))
     model.addCurvature(x, Math.max(0.02, chance * (1 - chance)))
     model.step(x, reward - chance)
   }
-
-  state(): Json {
-    return { kind: 'logistic', models: this.#models.map((model) => model.state()) }
-  }
-
-  restore(state: Json): void {
-    restoreModels(this.#models, state, 'logistic')
-  }
-}
-
-function modelsFor({ arms, features, ridge }: LinearOptions): Ridge[] {
-  return Array.from({ length: arms }, () => new Ridge(features, ridge))
-}
-
-function sizeOf(models: readonly Ridge[]): number {
-  return models[0]?.size ?? 0
-}
-
-function thompson(models: readonly Ridge[], context: Context, alpha: number): Float64Array {
-  const x = requireFeatures(context, sizeOf(models))
-  return chanceOfBest(
-    models.map((model) => model.predict(x)),
-    models.map((model) => alpha * Math.sqrt(Math.max(0, model.doubt(x)))),
-  )
-}
-
-function learn(models: readonly Ridge[], context: Context, arm: number, reward: number): void {
-  requireOutcome(models.length, arm, reward)
-  const model = models[arm] as Ridge
-  model.add(requireFeatures(context, model.size), reward)
-}
-
-function restoreModels(models: readonly Ridge[], state: Json, kind: string): void {
-  const data = state as { kind?: string; models?: Json[] } | null
-  if (data?.kind !== kind || data.models?.length !== models.length)
-    throw foreignState(`a ${kind} bandit with ${models.length} arms`)
-  for (const [i, model] of models.entries()) model.restore(data.models?.[i] ?? null)
 }
