@@ -8,6 +8,7 @@ import type { Repository } from '../core/repository.ts'
 import type { LocalForge } from '../forge/local.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
+import { routingFor } from './routing.ts'
 import { choosingTraining } from './train-choice.ts'
 
 /** A repository as it lies in its main working tree, for commands that read or write files there. */
@@ -80,9 +81,10 @@ export async function openPorts(
   const config = await committedConfig(repository)
   const script = await agents.loadScript(readerAt(repository.git, 'HEAD'))
   const { display } = options
+  const forge = await forgeOf(context, repository, config, options.forge)
   return {
     repository,
-    forge: await forgeOf(context, repository, config, options.forge),
+    forge,
     runtimes: agents.listRuntimes({ env: context.env, script, config }),
     clock: context.clock,
     ids: context.ids,
@@ -91,6 +93,7 @@ export async function openPorts(
     signal: context.signal,
     select: agents.selectIssues,
     choose: await choosingTraining(agents.chooseRuntime, context),
+    route: routingFor(context, repository, forge, (text) => display.progress('router', text)),
     brief: agents.briefOf,
     models: await gatewayFor(context, repository, config),
     onEvent: (ticket, entry) => display.event(ticket, entry),

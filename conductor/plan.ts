@@ -2,6 +2,7 @@ import { branchOf } from '../core/contracts/names.ts'
 import { phaseGates } from './definitions.ts'
 import { readyIssues } from './drive.ts'
 import type { Ports } from './ports.ts'
+import { isRouted, routedLabels } from './route.ts'
 import { asPhase, nextTicket, type RunOptions } from './run.ts'
 
 /** What a run would do and why; nothing is changed to find out. */
@@ -39,12 +40,16 @@ export async function planRun(ports: Ports, options: RunOptions): Promise<RunPla
     }
   }
   const { definitions, pipeline, phases, found, ticket } = next
-  const chosen = ports.choose(issue, {
-    config: definitions.config,
-    override: options.agent,
-    runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
-    ...(phases[0] === undefined ? {} : { phase: asPhase(phases[0]) }),
-  })
+  const labels = routedLabels(ports, definitions.config, issue.labels, options.agent, found?.state)
+  const chosen = ports.choose(
+    { ...issue, labels },
+    {
+      config: definitions.config,
+      override: options.agent,
+      runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+      ...(phases[0] === undefined ? {} : { phase: asPhase(phases[0]) }),
+    },
+  )
   const at = found?.state.control.phase
   const ahead =
     at === undefined
@@ -63,7 +68,11 @@ export async function planRun(ports: Ports, options: RunOptions): Promise<RunPla
     pipeline: pipeline.id,
     base: found?.state.ledger.opened?.base ?? definitions.commit,
     status: found?.state.status ?? 'queued',
-    runtime: 'runtime' in chosen ? chosen.runtime.id : `none: ${chosen.needs}`,
+    runtime: isRouted(ports, definitions.config, issue.labels, options.agent)
+      ? `whom the router chooses among ${definitions.config.router.arms.join(', ')} (${definitions.config.router.stage})`
+      : 'runtime' in chosen
+        ? chosen.runtime.id
+        : `none: ${chosen.needs}`,
     phases: ahead.map((phase) => {
       const { required } = phaseGates(definitions, pipeline, phase.name)
       return {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
-import type { PlacedEntry } from '../core/contracts/event.ts'
+import type { EventInput, PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { ModeSpec, RoleSpec } from '../core/contracts/method.ts'
@@ -37,6 +37,20 @@ export interface BriefFacts {
   handOff: string | undefined
 }
 
+/** What an arm is chosen for. */
+export interface RouteFacts {
+  config: Config
+  ticket: string
+  issue: Pick<Issue, 'number' | 'title' | 'body' | 'labels'>
+  phase: { name: string; mode: ModeId; child: ChildState | undefined }
+  attempt: number
+  /** Arms whose work on this phase was refused before. */
+  refused: readonly string[]
+}
+
+/** A choice as the log keeps it; `chosen` is the label that would have named the arm. */
+export type Route = Omit<EventInput<'ROUTED'>, 'actor' | 'phase' | 'attempt'>
+
 /** Everything outside the conductor, handed in; `bin/wiring.ts` joins it. */
 export interface Ports {
   repository: Repository
@@ -67,6 +81,11 @@ export interface Ports {
       phase?: { name: string; mode: ModeId; child: ChildState | undefined }
     },
   ): { runtime: Runtime } | { needs: string }
+  /**
+   * Chooses an arm for an attempt at a phase, by the committed policy; undefined where nothing routes it. Without this
+   * port nothing is ever routed.
+   */
+  route?(facts: RouteFacts): Promise<Route | undefined>
   brief(facts: BriefFacts): string
   onEvent(ticket: string, entry: PlacedEntry): void
   onTurn(ticket: string, event: RuntimeEvent): void

@@ -19,6 +19,7 @@ import { judgePhase, renderPapers } from './judge.ts'
 import type { Due } from './machine.ts'
 import type { Ports } from './ports.ts'
 import { commitTail } from './record.ts'
+import { isRouted, routedLabels } from './route.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { waitIsOver } from './waiting.ts'
@@ -106,12 +107,17 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
 async function needsOf(ports: Ports, options: RunOptions, next: NextTicket): Promise<string | undefined> {
   const { definitions, phases } = next
   if (phases[0]?.works !== true) return undefined
-  const chosen = ports.choose(await ports.forge.readIssue(options.issue), {
-    config: definitions.config,
-    override: options.agent,
-    runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
-    phase: asPhase(phases[0]),
-  })
+  const issue = await ports.forge.readIssue(options.issue)
+  const labels = routedLabels(ports, definitions.config, issue.labels, options.agent)
+  const chosen = ports.choose(
+    { ...issue, labels },
+    {
+      config: definitions.config,
+      override: options.agent,
+      runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+      phase: asPhase(phases[0]),
+    },
+  )
   return 'needs' in chosen ? chosen.needs : undefined
 }
 
@@ -289,12 +295,16 @@ async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, le
   const base = found?.state.ledger.opened?.base ?? definitions.commit
   const first = phases[0] as PhaseSpec
   const known = found?.state.control
-  const chosen = ports.choose(issue, {
-    config: definitions.config,
-    override: options.agent,
-    runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
-    phase: asPhase(phases.find(({ name }) => name === known?.phase) ?? first),
-  })
+  const labels = routedLabels(ports, definitions.config, issue.labels, options.agent, found?.state)
+  const chosen = ports.choose(
+    { ...issue, labels },
+    {
+      config: definitions.config,
+      override: options.agent,
+      runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
+      phase: asPhase(phases.find(({ name }) => name === known?.phase) ?? first),
+    },
+  )
   return {
     ticket,
     pipeline: pipeline.id,
@@ -311,7 +321,11 @@ async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, le
       stretch: phases.map(({ name }) => name),
       base,
       definitions: definitions.digest,
-      runtime: 'runtime' in chosen ? chosen.runtime.id : 'none',
+      runtime: isRouted(ports, definitions.config, issue.labels, options.agent)
+        ? 'routed'
+        : 'runtime' in chosen
+          ? chosen.runtime.id
+          : 'none',
       epoch: lease.epoch,
       attempts: definitions.config.attempts,
       ...(issue.parent === undefined ? {} : { parent: issue.parent }),

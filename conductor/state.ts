@@ -61,6 +61,8 @@ export interface Ledger {
   handOffs: string[]
   notes: string[]
   work: EventData<'WORK_COMMITTED'>[]
+  /** Choices of the router, in order. */
+  routes: EventData<'ROUTED'>[]
   usage: Usage
   delivered: EventData<'DELIVERED'> | undefined
   deliveredAt: string | undefined
@@ -224,6 +226,7 @@ function emptyLedger(): Ledger {
     handOffs: [],
     notes: [],
     work: [],
+    routes: [],
     usage: { tokensIn: 0, tokensOut: 0, costUsd: 0 },
     delivered: undefined,
     deliveredAt: undefined,
@@ -252,6 +255,9 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
   PHASE_ENTERED: (ledger, data, { at, actor }) => {
     for (const { item, required } of data.items) ledger.asked.set(itemName(data.phase, item), required)
     ledger.visits.push({ phase: data.phase, mode: data.mode, at, attempt: data.attempt, by: actor.kind })
+  },
+  ROUTED: (ledger, data) => {
+    ledger.routes.push(data)
   },
   TURN_ENDED: (ledger, data, { at }) => {
     ledger.lastTurn = { ...data, at }

@@ -1,6 +1,7 @@
 import { defaultBase } from '../core/repository.ts'
 import type { Definitions } from './definitions.ts'
 import type { Ports } from './ports.ts'
+import { routedLabels } from './route.ts'
 import { doneIssues } from './sources.ts'
 import type { TicketState } from './state.ts'
 
@@ -20,12 +21,17 @@ export async function waitIsOver(
     case 'agent-needed': {
       const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
       const { phase, mode, child } = state.control
-      const chosen = ports.choose(opened?.issue ?? { number: 0, labels: [] }, {
-        config: definitions.config,
-        override: options.agent,
-        runtimes,
-        ...(phase === undefined || mode === undefined ? {} : { phase: { name: phase, mode, child } }),
-      })
+      const issue = opened?.issue ?? { number: 0, labels: [] }
+      const labels = routedLabels(ports, definitions.config, issue.labels, options.agent, state)
+      const chosen = ports.choose(
+        { ...issue, labels },
+        {
+          config: definitions.config,
+          override: options.agent,
+          runtimes,
+          ...(phase === undefined || mode === undefined ? {} : { phase: { name: phase, mode, child } }),
+        },
+      )
       return 'runtime' in chosen && (await chosen.runtime.probe()).ready
     }
     // A person who runs the ticket again says that the hand-off is done; the queue cannot know.

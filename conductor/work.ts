@@ -17,6 +17,7 @@ import type { Desk } from './desk.ts'
 import type { Job, Step } from './job.ts'
 import { asMetered, openModels } from './models.ts'
 import { withTrailers, writePapers } from './record.ts'
+import { chooseRoute, routedLabels } from './route.ts'
 import { itemName, itemsHeld } from './state.ts'
 
 /** Enters the phase that is due and fixes in the log what it asks. */
@@ -43,6 +44,7 @@ export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<
 export async function briefRole(job: Job): Promise<Step> {
   const asked = await ask(job, 'before-work', `Work on phase ${job.desk.state.control.phase} begins`, 'continue')
   if (asked) return asked
+  await chooseRoute(job)
   const { desk } = job
   const { phase, attempt } = desk.state.control
   const chosen = chooseRuntime(job)
@@ -86,7 +88,7 @@ export async function workTurn(job: Job): Promise<Step> {
       turn,
       ticket: desk.ticket,
       issue: opened?.issue.number ?? 0,
-      labels: opened?.issue.labels ?? [],
+      labels: labelsOf(job),
       phase: phase as string,
       mode: mode as NonNullable<typeof mode>,
       child,
@@ -214,17 +216,26 @@ function turnFacts(result: TurnResult) {
   }
 }
 
-function chooseRuntime({ desk, definitions, agent }: Job): { runtime: Runtime } | { needs: string } {
+function chooseRuntime(job: Job): { runtime: Runtime } | { needs: string } {
+  const { desk, definitions, agent } = job
   const { ports, state } = desk
-  const { number, labels } = state.ledger.opened?.issue ?? { number: 0, labels: [] }
+  const number = state.ledger.opened?.issue.number ?? 0
+  const labels = labelsOf(job)
   const runtimes = [...ports.runtimes, ...definitions.extensions.runtimes]
   const { phase: name, mode, child } = state.control
   const phase = name === undefined || mode === undefined ? {} : { phase: { name, mode, child } }
   return ports.choose({ number, labels }, { config: definitions.config, override: agent, runtimes, ...phase })
 }
 
-function recipeOf({ desk, definitions }: Job) {
-  const label = desk.state.ledger.opened?.issue.labels.find((candidate) => candidate.startsWith('recipe:'))
+/** The issue's labels, and the arm that the router chose. */
+function labelsOf({ desk, definitions, agent }: Job): readonly string[] {
+  const { ports, state } = desk
+  return routedLabels(ports, definitions.config, state.ledger.opened?.issue.labels ?? [], agent, state)
+}
+
+function recipeOf(job: Job) {
+  const { definitions } = job
+  const label = labelsOf(job).find((candidate) => candidate.startsWith('recipe:'))
   const name = label?.slice('recipe:'.length)
   const commands = name === undefined ? undefined : definitions.config.recipes[name]
   return name === undefined || commands === undefined ? undefined : { name, commands }

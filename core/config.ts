@@ -137,6 +137,39 @@ export const Config = z.strictObject({
     })
     .prefault({})
     .describe('Training as phases of a pipeline.'),
+  router: z
+    .strictObject({
+      stage: z
+        .enum(['off', 'shadow', 'canary', 'on'])
+        .default('off')
+        .describe(
+          'Who chooses the agent of an issue whose labels name none: `off` the configuration; `shadow` the configuration, while the policy only says what it would do; `canary` the policy on a share of the issues; `on` the policy.',
+        ),
+      policy: Slug.default('router').describe(
+        'Name of the promoted policy. With `on` and nothing promoted yet, every arm has the same chance.',
+      ),
+      arms: z
+        .array(z.string().regex(/^(?:agent|recipe):\S+$/, 'is an arm such as agent:claude or recipe:format'))
+        .max(10)
+        .default([])
+        .describe('The candidates, as the labels that would name them: `agent:<runtime>` or `recipe:<name>`.'),
+      share: z.number().gt(0).lt(1).default(0.1).describe('Share of the issues that the new policy gets as a canary.'),
+      price: z
+        .number()
+        .min(0)
+        .default(0.1)
+        .describe('What a US dollar counts for, in solved issues, when policies are compared.'),
+    })
+    .superRefine(({ stage, arms }, context) => {
+      if (stage !== 'off' && arms.length === 0) {
+        context.addIssue({ code: 'custom', path: ['arms'], message: `is empty, and stage ${stage} has nothing to choose from` })
+      }
+      if (new Set(arms).size !== arms.length) {
+        context.addIssue({ code: 'custom', path: ['arms'], message: 'names an arm twice' })
+      }
+    })
+    .prefault({})
+    .describe('The router: which agent works an issue, learned from what came of earlier choices.'),
   limits: z
     .strictObject({
       launchMs: ms.default(60_000),

@@ -76,6 +76,24 @@ export async function commitTree(
   return git.text(['commit-tree', requireRevision(options.tree), ...parents, '-F', '-'], { input: options.message, env: dates })
 }
 
+/**
+ * Returns the root tree of a revision with one file added or replaced; no index and no working tree is touched.
+ *
+ * @throws VT_GIT when the revision names no tree
+ */
+export async function withFile(git: Git, treeish: string, path: string, content: string): Promise<string> {
+  const blob = await git.text(['hash-object', '-w', '--no-filters', '--stdin'], { input: content })
+  const put = async (tree: string | undefined, [name = '', ...rest]: readonly string[]): Promise<string> => {
+    const lines = tree === undefined ? [] : await git.fields(['ls-tree', '-z', tree])
+    const there = lines.find((line) => nameOf(line) === name)
+    const below = there?.startsWith('040000 tree ') ? idOf(there) : undefined
+    const entry = rest.length === 0 ? `100644 blob ${blob}\t${name}` : `040000 tree ${await put(below, rest)}\t${name}`
+    return makeTree(git, [...lines.filter((line) => line !== there), entry])
+  }
+  const root = await git.text(['rev-parse', '--verify', '--end-of-options', `${requireRevision(treeish)}^{tree}`])
+  return put(root, path.split('/'))
+}
+
 /** Returns the paths that differ between two trees or commits, in git's order, renames as a deletion and an addition. */
 export async function changedPaths(git: Git, from: string, to: string): Promise<ChangedPath[]> {
   const flags = ['-r', '-z', '--raw', '--no-renames', '--no-abbrev', '--ignore-submodules=none']

@@ -51,11 +51,16 @@ const PROSE: Prose = {
     ),
   ],
   ROUTED: (d) => [
-    `${code(d.policy)} ${d.stage === 'shadow' ? 'watched the choice of' : 'chose'} ${code(d.chosen)}${d.stage === 'canary' ? ' as a canary' : ''}.`,
-    ...bullets(
-      'The candidates and the chance of each:',
-      d.arms.map(({ id, propensity }) => `${code(id)} ${Number((100 * propensity).toPrecision(4))} %`),
-    ),
+    `${code(d.policy)} chose ${code(d.chosen)}${d.phase === undefined ? '' : ` for attempt ${d.attempt ?? 1} at ${code(d.phase)}`}.`,
+    ...(d.canary === undefined
+      ? []
+      : [
+          `${code(d.canary.policy)} is on trial with ${Number((100 * d.canary.share).toPrecision(4))} % of the issues; this one is the ${d.canary.lane}'s.`,
+        ]),
+    ...bullets('The candidates and the chance of each:', d.arms.map(shareOf)),
+    ...(d.watched === undefined
+      ? []
+      : bullets(`${code(d.watched.policy)} only watched; by it the chances are:`, d.watched.arms.map(shareOf))),
   ],
   BRIEFED: (d) => [
     `The ${d.role} was briefed for ${code(d.phase)}, attempt ${d.attempt}, on runtime ${code(d.runtime)}: ${d.bytes} bytes, digest ${code(d.digest)}.`,
@@ -188,6 +193,9 @@ function whoOf(actor: unknown): string {
 }
 
 const because = (reason: string | undefined) => (reason === undefined ? '' : `: ${code(reason)}`)
+/** A candidate and its chance. */
+const shareOf = ({ id, propensity }: { id: string; propensity: number }) =>
+  `${code(id)} ${Number((100 * propensity).toPrecision(4))} %`
 const codes = (values: readonly string[]) => values.map((value) => code(value)).join(', ')
 const bullets = (title: string, items: readonly string[]) =>
   items.length === 0 ? [] : ['', title, '', ...items.map((item) => `- ${item}`)]

@@ -42,7 +42,8 @@ const TELL: { [T in EventType]: Tell<T> } = {
     milestone(
       `enters ${d.phase}: ${d.child ? `${d.mode}.${d.child}` : d.mode}${d.attempt > 1 ? `, attempt ${d.attempt}` : ''} (${counted(d.required.length, 'gate')})`,
     ),
-  ROUTED: (d) => `${clean(d.policy)} ${d.stage === 'shadow' ? 'watches the choice of' : 'chose'} ${clean(d.chosen)}`,
+  ROUTED: (d) =>
+    `${clean(d.policy)} chose ${clean(d.chosen)}${d.watched === undefined ? '' : `, ${clean(d.watched.policy)} watches`}`,
   BRIEFED: (d) => `${d.role} briefed on ${d.runtime}`,
   TURN_STARTED: (d) => `${d.runtime} works, attempt ${d.attempt}`,
   TOOL_REFUSED: (d) => milestone(`tool ${clean(d.tool)} refused${said(d.reason)}`, 'warn'),

@@ -64,6 +64,7 @@ export type RequiredGate = z.infer<typeof RequiredGate>
 const usage = z.strictObject({ tokensIn: z.number(), tokensOut: z.number(), costUsd: z.number() })
 const attempt = z.int().min(1)
 const subject = ObjectId
+const routed = z.array(z.strictObject({ id: z.string().min(1), propensity: z.number().min(0).max(1) })).min(1)
 
 /** Data of every event type. Field meanings that the names do not say stand beside them. */
 export const EVENT_DATA = {
@@ -108,15 +109,22 @@ export const EVENT_DATA = {
   /** Which agent, model or prompt was chosen, and the chance that each had: what later estimates rest on. */
   ROUTED: {
     /** Candidates with the chance of each at this choice; the chances sum to 1. */
-    arms: z.array(z.strictObject({ id: z.string().min(1), propensity: z.number().min(0).max(1) })).min(1),
+    arms: routed,
     /** Id of the arm that was taken. */
     chosen: z.string().min(1),
     /** What the policy looked at, by name. */
     features: z.record(z.string(), z.number()),
-    /** Name and version of the policy, e.g. `router@3f2a…`. */
+    /** Name and version of the policy that chose, e.g. `router@3f2a…`; `configuration` where the configuration did. */
     policy: z.string().min(1),
-    /** `shadow`: the policy only said what it would do, and `chosen` came from what routes now. */
     stage: z.enum(['shadow', 'canary', 'on']).default('on'),
+    phase: Slug.optional(),
+    attempt: attempt.optional(),
+    /** A policy that did not choose, and the chance each candidate would have had by it. */
+    watched: z.strictObject({ policy: z.string().min(1), arms: routed }).optional(),
+    /** With stage `canary`: the policy on trial, whether it or the one before decided here, and its share of the issues. */
+    canary: z
+      .strictObject({ policy: z.string().min(1), lane: z.enum(['champion', 'challenger']), share: z.number().gt(0).lt(1) })
+      .optional(),
   },
   BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
   TURN_STARTED: {

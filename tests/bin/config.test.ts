@@ -75,7 +75,7 @@ describe('config show and why', () => {
     ).toMatchInlineSnapshot(`
       "$ valuetrain config why merg
       error: there is no key "merg" (did you mean "merge"?)
-      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, limits, size, protected, commits, checkIns, drive, lease
+      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, lease
       [exit 2]
 
       $ valuetrain config show workspace.stup
@@ -199,7 +199,7 @@ describe('config set', () => {
 
       $ valuetrain config set merg auto
       error: there is no key "merg" (did you mean "merge"?)
-      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, limits, size, protected, commits, checkIns, drive, lease
+      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, lease
       [exit 2]
       "
     `)

@@ -75,10 +75,13 @@ describe('the decision log', () => {
       'features: label:bug 1, words 40',
       'outcome: gates 1, usd 0.5, minutes 3',
     ])
-    const [shadow] = foldDecisions([routed('d1', 1, { stage: 'shadow', arms: [{ id: 'cheap', propensity: 1 }], features: {} })])
+    const watched = { policy: 'router@9c11', arms: [{ id: 'strong', propensity: 1 }] }
+    const named = { stage: 'shadow', policy: 'configuration', arms: [{ id: 'cheap', propensity: 1 }], features: {}, watched }
+    const [shadow] = foldDecisions([routed('d1', 1, { ...named, phase: 'build', attempt: 2 })])
     expect(shadow && explainDecision(shadow)).toEqual([
-      'cheap: had a chance of 100 %, router@3f2a was only watching',
+      'cheap: had a chance of 100 %, named by the configuration (shadow) for attempt 2 at build',
       'there was no other candidate',
+      'router@9c11 only watched: strong 100 %',
       'no features',
       'nothing is known yet of what came of it',
     ])

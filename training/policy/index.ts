@@ -16,4 +16,5 @@ export {
   renderPromotion,
   rollback,
   unknownPolicy,
+  withdraw,
 } from './promotions.ts'

@@ -25,7 +25,8 @@ const Front = z.strictObject({
   /** SHA-256 of the run's `model.json`. */
   version: Digest,
   verdict: Verdict,
-  act: z.enum(['promotion', 'rollback']),
+  /** A withdrawal leaves the alias standing for nothing; `run` says what was withdrawn. */
+  act: z.enum(['promotion', 'rollback', 'withdrawal']),
   /** Records of the same policy and alias that this one replaces. */
   supersedes: z.array(Ulid).default([]),
   by: z.string().optional(),
@@ -42,6 +43,10 @@ export function promotionFile({ policy, id }: Pick<Promotion, 'policy' | 'id'>):
 
 /** Returns a record's text; `parsePromotion` reads it back. */
 export function renderPromotion({ id: _, ...front }: Promotion): string {
+  if (front.act === 'withdrawal') {
+    const reason = front.reason === undefined ? '' : `\n${front.reason}\n`
+    return renderFrontMatter(front, `# Withdrawn: ${front.policy} ${front.alias} was run ${front.run}\n${reason}`)
+  }
   const what = front.act === 'rollback' ? 'Rolled back' : 'Promoted'
   const why = front.reason === undefined ? '' : `\n${front.reason}\n`
   const instead = front.supersedes.length === 0 ? '' : `, in place of ${front.supersedes.join(' and ')}`
@@ -80,7 +85,7 @@ export async function readPromotions(reader: FileReader, policy: string): Promis
 
 /** What an alias's records come to. */
 export interface AliasState {
-  /** Undefined when nothing was promoted. */
+  /** Undefined when nothing was promoted, or what was promoted was withdrawn. */
   current: Promotion | undefined
   /** What was in use before, which a rollback goes back to. */
   previous: Promotion | undefined
@@ -115,6 +120,7 @@ export function foldAlias(records: readonly Promotion[], policy: string, alias: 
       },
     )
   }
+  if (first?.act === 'withdrawal') return { current: undefined, previous: byId.get(first.supersedes[0] ?? '') }
   return { current: first, previous: first === undefined ? undefined : beforeIt(first, byId) }
 }
 
@@ -128,7 +134,8 @@ export function currentRecords(own: readonly Promotion[]): Promotion[] {
 function beforeIt(record: Promotion, byId: ReadonlyMap<string, Promotion>): Promotion | undefined {
   const [replaced] = record.supersedes
   const before = replaced === undefined ? undefined : byId.get(replaced)
-  if (record.act === 'promotion' || before === undefined) return before
+  if (before?.act === 'withdrawal') return beforeIt(before, byId)
+  if (record.act !== 'rollback' || before === undefined) return before
   const original = [...byId.values()]
     .filter(({ id, act, version }) => act === 'promotion' && version === record.version && id < record.id)
     .at(-1)
@@ -174,6 +181,34 @@ export function rollback(
     version,
     verdict,
     act: 'rollback',
+    supersedes: [current.id],
+    ...(act.by ? { by: act.by } : {}),
+    ...(act.reason ? { reason: act.reason } : {}),
+  }
+}
+
+/** Returns the record that takes a policy out of use without putting another in its place. @throws VT_POLICY_NO_PREVIOUS */
+export function withdraw(
+  records: readonly Promotion[],
+  policy: string,
+  act: { id: string; alias: Alias; by?: string | undefined; reason?: string | undefined },
+): Promotion {
+  const { current } = foldAlias(records, policy, act.alias)
+  if (current === undefined) {
+    throw new ValuetrainError('VT_POLICY_NO_PREVIOUS', `nothing is ${act.alias} of ${policy}, so nothing can be withdrawn`, {
+      hint: `\`valuetrain policy show ${policy}\` shows its records`,
+    })
+  }
+  const { run, version, verdict } = current
+  return {
+    schema: 1,
+    id: act.id,
+    policy,
+    alias: act.alias,
+    run,
+    version,
+    verdict,
+    act: 'withdrawal',
     supersedes: [current.id],
     ...(act.by ? { by: act.by } : {}),
     ...(act.reason ? { reason: act.reason } : {}),

@@ -2,6 +2,10 @@
 import type { PlacedEntry } from '../../core/contracts/event.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { requirePropensities } from '../bandit/bandit.ts'
+import type { Lane } from './rollout.ts'
+
+/** The `policy` of a choice that no router made. */
+export const CONFIGURATION = 'configuration'
 
 /** What can become known of a choice. Shares are 0 or 1, or between. */
 export const OUTCOMES = ['gates', 'delivered', 'merged', 'reverted', 'usd', 'minutes'] as const
@@ -26,8 +30,14 @@ export interface RoutingDecision {
   /** Chance of the chosen arm. */
   propensity: number
   features: Readonly<Record<string, number>>
+  /** Who chose: a policy, or `configuration`. */
   policy: string
   stage: 'shadow' | 'canary' | 'on'
+  phase: string
+  attempt: number
+  /** A policy that did not choose, and the chances by it. */
+  watched?: { policy: string; arms: readonly { id: string; propensity: number }[] }
+  canary?: { policy: string; lane: Lane; share: number }
   outcomes: Partial<Record<OutcomeKind, { value: number; at: string }>>
 }
 
@@ -111,13 +121,15 @@ export function explainDecision(decision: RoutingDecision): string[] {
     const outcome = decision.outcomes[kind]
     return outcome === undefined ? [] : [`${kind} ${Number(outcome.value.toPrecision(4))}`]
   })
-  const how =
-    decision.stage === 'shadow' ? `${decision.policy} was only watching` : `drawn by ${decision.policy} (${decision.stage})`
+  const { canary, watched, policy, stage, phase, attempt } = decision
+  const by = policy === CONFIGURATION ? 'named by the configuration' : `drawn by ${policy}`
+  const lane = canary === undefined ? stage : `canary of ${canary.policy}, lane of the ${canary.lane}`
+  const chances = (arms: readonly { id: string; propensity: number }[]) =>
+    arms.map(({ id, propensity }) => `${id} ${share(propensity)}`).join(', ')
   return [
-    `${decision.chosen}: had a chance of ${share(decision.propensity)}, ${how}`,
-    others.length === 0
-      ? 'there was no other candidate'
-      : `others: ${others.map(({ id, propensity }) => `${id} ${share(propensity)}`).join(', ')}`,
+    `${decision.chosen}: had a chance of ${share(decision.propensity)}, ${by} (${lane})${phase === '' ? '' : ` for attempt ${attempt} at ${phase}`}`,
+    others.length === 0 ? 'there was no other candidate' : `others: ${chances(others)}`,
+    ...(watched === undefined ? [] : [`${watched.policy} only watched: ${chances(watched.arms)}`]),
     features.length === 0
       ? 'no features'
       : `features: ${features.map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`).join(', ')}`,
@@ -134,6 +146,10 @@ function decisionOf(
     features: Record<string, number>
     policy: string
     stage?: RoutingDecision['stage']
+    phase?: string | undefined
+    attempt?: number | undefined
+    watched?: RoutingDecision['watched'] | undefined
+    canary?: RoutingDecision['canary'] | undefined
   },
 ): RoutingDecision {
   requirePropensities(
@@ -150,8 +166,22 @@ function decisionOf(
       },
     )
   }
-  const { arms, features, policy, stage = 'on' } = data
-  return { id, at, arms, chosen: data.chosen, propensity: chosen.propensity, features, policy, stage, outcomes: {} }
+  const { arms, features, policy, stage = 'on', phase = '', attempt = 1, watched, canary } = data
+  return {
+    id,
+    at,
+    arms,
+    chosen: data.chosen,
+    propensity: chosen.propensity,
+    features,
+    policy,
+    stage,
+    phase,
+    attempt,
+    ...(watched === undefined ? {} : { watched }),
+    ...(canary === undefined ? {} : { canary }),
+    outcomes: {},
+  }
 }
 
 function settle(decision: RoutingDecision, kind: OutcomeKind, value: number, at: string): void {

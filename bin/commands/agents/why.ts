@@ -1,6 +1,6 @@
-import { ValuetrainError } from '../../../core/errors.ts'
-import { explainDecision, foldDecisions, type LateOutcome } from '../../../training/router/index.ts'
+import { explainDecision } from '../../../training/router/index.ts'
 import { argument, defineCommand } from '../../command.ts'
+import { ticketLogs } from '../../decisions.ts'
 import { paintFor } from '../../display/paint.ts'
 import { ticketsNamed } from '../../wiring.ts'
 
@@ -12,17 +12,8 @@ export default defineCommand({
   json: true,
   async run(context, { args, flags }) {
     const { repository, tickets } = await ticketsNamed(context, String(args.issue))
-    const reverted = await revertedCommits(repository.git)
-    const explained = tickets.flatMap(({ ticket, session, state, done }) => {
-      const own = foldDecisions(session.entries)
-      const last = own.at(-1)
-      const at = state.ledger.deliveredAt ?? ''
-      // Whoever was chosen last is who the merge is by; those before are judged by their gates alone.
-      const late: LateOutcome[] = last === undefined || !done ? [] : [{ decision: last.id, kind: 'merged', value: 1, at }]
-      const undone = state.ledger.work.map(({ commit }) => reverted.get(commit)).find((when) => when !== undefined)
-      if (last !== undefined && undone !== undefined) late.push({ decision: last.id, kind: 'reverted', value: 1, at: undone })
-      return foldDecisions(session.entries, late).map((decision) => ({ ticket, ...decision }))
-    })
+    const logs = await ticketLogs(repository, tickets)
+    const explained = logs.flatMap(({ ticket, decisions }) => decisions.map((decision) => ({ ticket, ...decision })))
     if (flags.json) {
       context.stdout.write(`${JSON.stringify(explained)}\n`)
       return 0
@@ -42,15 +33,3 @@ export default defineCommand({
     return 0
   },
 })
-
-/** Returns when each commit was reverted, by the message that git writes. */
-async function revertedCommits(git: Awaited<ReturnType<typeof ticketsNamed>>['repository']['git']): Promise<Map<string, string>> {
-  const log = await git.run(['log', '--format=%aI%x00%B%x1e', '--grep=^This reverts commit ', 'HEAD', '--'], { okExit: [0, 128] })
-  if (log.code !== 0) throw new ValuetrainError('VT_UNBORN', 'this repository has no commit yet', { kind: 'environment' })
-  return new Map(
-    log.stdout.split('\u001e').flatMap((entry) => {
-      const [at = '', body = ''] = entry.trim().split('\0')
-      return [...body.matchAll(/This reverts commit ([0-9a-f]{40,64})/g)].map((match) => [match[1] as string, at] as const)
-    }),
-  )
-}

@@ -1,0 +1,31 @@
+import type { TreeReader } from '../../core/reader.ts'
+import { MODEL_FILE, WEIGHTS_FILE } from '../policy/model-file.ts'
+import { type Alias, foldAlias, readPromotions } from '../policy/promotions.ts'
+import { type RunSource, readRun, type StoredRun } from '../run/folder.ts'
+import type { RouterInUse } from './deciding.ts'
+import { parseRouter, type RouterModel } from './model-file.ts'
+import type { RouterPolicy } from './policy.ts'
+
+/** Returns the router that a run learned. @throws VT_ROUTER_FOREIGN when the run learned something else */
+export async function routerOfRun({ source, folder, id }: StoredRun): Promise<{ model: RouterModel; policy: RouterPolicy }> {
+  const [weights, model] = await Promise.all([source.read(`${folder}/${WEIGHTS_FILE}`), source.read(`${folder}/${MODEL_FILE}`)])
+  return parseRouter({ weights: weights ?? new Uint8Array(), model: model?.toString('utf8') ?? '' }, `run ${id}`)
+}
+
+/**
+ * Returns the router an alias stands for, or undefined when nothing was promoted.
+ *
+ * @param reader and source of the same commit
+ * @throws VT_POLICY_TWO_RECORDS; VT_RUN_ALTERED, VT_ROUTER_FOREIGN when its run is not as it was written
+ */
+export async function routerInUse(
+  reader: TreeReader,
+  source: RunSource,
+  policy: string,
+  alias: Alias = 'champion',
+): Promise<RouterInUse | undefined> {
+  const { current } = foldAlias(await readPromotions(reader, policy), policy, alias)
+  if (current === undefined) return undefined
+  const run = await readRun(source, current.run)
+  return { run: run.id, version: current.version, policy: (await routerOfRun(run)).policy }
+}
