@@ -1,0 +1,2 @@
+export { openStand, PEOPLE, type Stand } from './stand.ts'
+export type { CheckRun, Fault, Holder, Journaled, Protection, StandApp, StandOptions, StandRepository } from './types.ts'
