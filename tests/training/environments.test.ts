@@ -182,6 +182,30 @@ describe('spaces and the registry', () => {
   })
 })
 
+describe('an environment whose action is divided', () => {
+  it('takes the bounds and what lies evenly between them', () => {
+    const whole = pendulum()
+    const parts = openEnvironment('Pendulum-v1/5')
+    expect(parts.spec).toMatchObject({
+      id: 'Pendulum-v1/5',
+      action: { kind: 'discrete', n: 5, names: ['-2', '-1', '0', '1', '2'] },
+    })
+    for (let n = 0; n < 5; n++) {
+      whole.reset(n)
+      parts.reset(n)
+      expect(parts.step(n)).toEqual(whole.step([n - 2]))
+      expect(parts.state()).toEqual(whole.state())
+    }
+  })
+
+  it('is refused for numbered actions, for fewer than two steps and for what there is not', () => {
+    const refused = (code: string) => expect.objectContaining({ code, kind: 'config' })
+    expect(() => openEnvironment('CartPole-v1/2')).toThrowError(refused('VT_ENV_DIVIDE'))
+    expect(() => openEnvironment('Pendulum-v1/1')).toThrowError(refused('VT_ENV_DIVIDE'))
+    expect(() => openEnvironment('Pendulun-v1/5')).toThrowError(/did you mean "Pendulum-v1"/)
+  })
+})
+
 describe('vectorised environments', () => {
   const step = (environment: ReturnType<typeof vectorise>, actions: number[]) => {
     const answer = environment.step(actions)

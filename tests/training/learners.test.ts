@@ -14,7 +14,7 @@ import { pendulum } from '../../training/env/pendulum.ts'
 import { vectorise } from '../../training/env/vector.ts'
 import { evaluate, evaluateRandom, meanScore } from '../../training/evaluate.ts'
 import type { Environment, Learner, PolicyModel } from '../../training/types.ts'
-import { quiz, shuffledRewards } from './problems.ts'
+import { permutedActions, quiz, shuffledRewards } from './problems.ts'
 
 const FULL = process.env.VALUETRAIN_FULL === '1'
 
@@ -83,6 +83,11 @@ describe.each(Object.keys(ALGORITHMS))('%s', (name) => {
   it('learns nothing from shuffled rewards', async () => {
     const learner = open(shuffledRewards(quiz))
     expect(await scoreOf((await trained(learner, learner.totalSteps)).model(), quiz)).toBeLessThan(6)
+  })
+
+  it('learns nothing when its actions are permuted', async () => {
+    const learner = open(permutedActions(quiz))
+    expect(await scoreOf((await trained(learner, learner.totalSteps / 2)).model(), quiz)).toBeLessThan(6)
   })
 
   it('gives the same bits again, and others with another problem', async () => {

@@ -6,10 +6,11 @@ import { crossEntropy, huber, huberGradient, logProbability, softmax, squaredErr
 import { Mlp, type MlpShape, openParameters, parameterLength } from '../../training/nn/mlp.ts'
 import { normalise, RunningMoments } from '../../training/nn/normalise.ts'
 import { adamOptimiser, type Optimiser, sgdOptimiser } from '../../training/nn/optimiser.ts'
+import { boundedSight } from '../../training/nn/perception.ts'
 import { policyOf } from '../../training/nn/policy.ts'
 import { valueAt } from '../../training/nn/schedule.ts'
 import { randomFrom } from '../../training/random.ts'
-import type { PolicyModel } from '../../training/types.ts'
+import type { Normaliser, PolicyModel } from '../../training/types.ts'
 
 function network(shape: MlpShape, rows: number, seed = 1) {
   const backend = wasmBackend(1 << 22)
@@ -242,6 +243,26 @@ describe('running moments', () => {
     const how = { mean: Float64Array.of(5), variance: Float64Array.of(4), epsilon: 0, clip: 2 }
     normalise(how, [5, 8, 100], 3, out)
     expect([...out]).toEqual([0, 1.5, 2])
+  })
+})
+
+describe('sight by bounds', () => {
+  const space = { kind: 'box', shape: [2], low: [-1.2, 0], high: [0.6, 10] } as const
+
+  it('brings the bounds to -1 and 1, and the model of it does the same', () => {
+    const sight = boundedSight(space, 'Valley-v1')
+    const rows = Float32Array.of(-1.2, 0, 0.6, 10, -0.3, 5)
+    const seen = sight.see(rows, true)
+    expect([...seen].map((value) => Math.round(value * 1e6) / 1e6 + 0)).toEqual([-1, -1, 1, 1, 0, 0])
+    const again = new Float32Array(6)
+    normalise(sight.normaliser() as Normaliser, rows, 3, again)
+    expect(again).toEqual(seen)
+  })
+
+  it('is refused where an element has no bounds, by its place', () => {
+    expect(() => boundedSight({ ...space, high: [0.6, Number.POSITIVE_INFINITY] }, 'Valley-v1')).toThrowError(
+      /element 1 of Valley-v1 has none/,
+    )
   })
 })
 

@@ -57,3 +57,19 @@ export function shuffledRewards(open: () => Environment): () => Environment {
     }
   }
 }
+
+/** The same problem, but what an action does is drawn anew at every step: the labels say nothing. */
+export function permutedActions(open: () => Environment): () => Environment {
+  const random: Random = randomFrom('permute')
+  return () => {
+    const inner = open()
+    return {
+      ...inner,
+      step(action) {
+        const labels = [0, 1, 2]
+        random.shuffle(labels)
+        return inner.step(labels[action as number] as number)
+      },
+    }
+  }
+}

@@ -41,3 +41,34 @@ export function advantages(
     }
   }
 }
+
+/** Returns mean and spread of the values at order[from ..], the spread with count - 1 below. */
+export function momentsOf(
+  values: Float64Array,
+  order: Int32Array,
+  from: number,
+  count: number,
+): { mean: number; spread: number } {
+  let sum = 0
+  for (let r = 0; r < count; r++) sum += values[order[from + r] as number] as number
+  const mean = sum / count
+  let squares = 0
+  for (let r = 0; r < count; r++) {
+    const apart = (values[order[from + r] as number] as number) - mean
+    squares += apart * apart
+  }
+  return { mean, spread: Math.sqrt(squares / Math.max(1, count - 1)) }
+}
+
+/** Returns the share of the returns' variance that the value network foresaw: 1 is all, 0 none, negative worse than a constant. */
+export function explainedVariance(values: Float64Array, estimates: Float64Array): number {
+  const all = Int32Array.from(values, (_, n) => n)
+  const errors = momentsOf(estimates, all, 0, values.length).spread
+  const returns = momentsOf(
+    values.map((value, n) => value + (estimates[n] as number)),
+    all,
+    0,
+    values.length,
+  ).spread
+  return returns === 0 ? 0 : 1 - (errors * errors) / (returns * returns)
+}

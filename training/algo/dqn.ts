@@ -7,17 +7,19 @@
  * @see Mnih et al. 2015, Human-level control through deep reinforcement learning; van Hasselt et al. 2016,
  *   arXiv:1509.06461
  */
-import type { Json } from '../../core/canonical.ts'
 import type { Backend } from '../backend/backend.ts'
-import { sizeOf } from '../env/space.ts'
+import { discreteActions, sizeOf } from '../env/space.ts'
 import { huber, huberGradient } from '../nn/loss.ts'
 import { Mlp, openParameters } from '../nn/mlp.ts'
-import { adamOptimiser, diverged, put } from '../nn/optimiser.ts'
-import { largest, policyOf } from '../nn/policy.ts'
+import { adamOptimiser, put } from '../nn/optimiser.ts'
+import { boundedSight, plainSight } from '../nn/perception.ts'
+import { largest } from '../nn/policy.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
-import type { Activation, Learner, Metrics, PolicyModel, TrainingState, VectorEnvironment } from '../types.ts'
-import { configDigest, discreteActions, requireOwn, requireWhole, restoreRandom } from './learner.ts'
+import type { Activation, Learner, Metrics, Tensors, VectorEnvironment } from '../types.ts'
+import { learnerOf, meanOf, requireWhole } from './learner.ts'
+import { openRollout } from './rollout.ts'
+import { savedArrays, savedAs, savedStreams } from './saved.ts'
 
 export interface DqnConfig {
   /** Environment steps of the whole run; the last round may go past it. */
@@ -47,6 +49,8 @@ export interface DqnConfig {
   /** Widths of the hidden layers. */
   hidden: readonly number[]
   activation: Activation
+  /** Bring observations to [-1, 1] by the bounds of their space; all of them have to be finite. */
+  scaleObservations: boolean
 }
 
 export const DQN_DEFAULTS: DqnConfig = {
@@ -64,28 +68,34 @@ export const DQN_DEFAULTS: DqnConfig = {
   maxGradientNorm: 10,
   hidden: [256, 256],
   activation: 'relu',
+  scaleObservations: false,
 }
 
 /**
  * Returns a learner at its beginning; the replay buffer is part of its state.
  *
- * @throws VT_TRAIN_CONFIG when a size is not a whole number; VT_ENV_ACTIONS when actions are not numbered
+ * @throws VT_TRAIN_CONFIG when a size is not a whole number or an observation to be scaled has no bounds; VT_ENV_ACTIONS when actions are not numbered
  */
 export function openDqn(options: { environment: VectorEnvironment; config: DqnConfig; backend: Backend; seed: number }): Learner {
   const { environment, config, backend, seed } = options
   for (const key of ['trainEvery', 'gradientSteps', 'bufferSize', 'minibatch', 'targetEvery'] as const)
     requireWhole(key, config[key])
   requireWhole('learningStarts', config.learningStarts, 0)
-  const count = environment.count
-  const actions = discreteActions(environment.spec)
-  const width = sizeOf(environment.spec.observation)
-  const digest = configDigest('dqn', config, environment.spec.id, seed)
+  const { spec, count } = environment
+  const width = sizeOf(spec.observation)
+  const actions = discreteActions(spec).n
 
   const origin = randomFrom(seed)
   const exploring = origin.split('exploring')
   const drawing = origin.split('drawing')
+  const rollout = openRollout({
+    environment,
+    perception: config.scaleObservations ? boundedSight(spec.observation, spec.id) : plainSight(),
+    totalSteps: config.totalSteps,
+    seed: origin.split('environment').uint32(),
+  })
 
-  const shape = { inputs: width, hidden: config.hidden, outputs: actions.n, activation: config.activation }
+  const shape = { inputs: width, hidden: config.hidden, outputs: actions, activation: config.activation }
   const rows = Math.max(config.minibatch, count)
   const parameters = openParameters(backend, [shape])
   const online = new Mlp(backend, shape, rows, parameters)
@@ -94,44 +104,33 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
   online.initialiseUniform(origin.split('network'))
   targetParameters.values.set(parameters.values)
   const optimiser = adamOptimiser(backend, parameters)
-
   const replay = openReplay(config.bufferSize, width)
-  let seen: Float32Array = new Float32Array(0)
-  let steps = 0
-  let sinceCopy = 0
+  /** Environment steps since the target network was brought up to date. */
+  const sinceCopy = Float64Array.of(0)
 
-  async function act(measured: { returns: number[]; lengths: number[] }): Promise<void> {
-    online.input.set(seen)
+  async function act(): Promise<void> {
+    const before = rollout.seen
+    online.input.set(before)
     const scores = online.forward(count)
-    const share = valueAt(config.exploration, Math.min(1, steps / config.totalSteps))
+    const share = valueAt(config.exploration, rollout.progress)
     const chosen = Array.from({ length: count }, (_, n) =>
-      exploring.uniform() < share ? exploring.below(actions.n) : largest(scores, n * actions.n, actions.n),
+      exploring.uniform() < share ? exploring.below(actions) : largest(scores, n * actions, actions),
     )
-    const before = seen
-    const answer = environment.step(chosen)
-    const next = answer instanceof Promise ? await answer : answer
+    const next = await rollout.step(chosen)
     for (let n = 0; n < count; n++) {
-      const after = next.finalObservations.subarray(n * width, (n + 1) * width)
       // Only an end of its own has the value 0; a cut-off episode would have gone on.
-      replay.add(
-        before.subarray(n * width, (n + 1) * width),
-        chosen[n] as number,
-        next.rewards[n] as number,
-        after,
-        next.terminated[n] === 1,
-      )
+      replay.add({
+        before: before.subarray(n * width, (n + 1) * width),
+        action: chosen[n] as number,
+        reward: next.rewards[n] as number,
+        after: next.ledTo(n),
+        ended: next.terminated[n] === 1,
+      })
     }
-    for (const episode of next.finished) {
-      measured.returns.push(episode.return)
-      measured.lengths.push(episode.length)
-    }
-    seen = next.observations.slice()
-    steps += count
-    sinceCopy += count
-    if (sinceCopy >= config.targetEvery) {
-      sinceCopy = 0
-      targetParameters.values.set(parameters.values)
-    }
+    sinceCopy[0] = (sinceCopy[0] as number) + count
+    if (sinceCopy[0] < config.targetEvery) return
+    sinceCopy[0] = 0
+    targetParameters.values.set(parameters.values)
   }
 
   function learn(rate: number): { loss: number; norm: number; value: number } {
@@ -146,8 +145,8 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     const nextScores = online.forward(config.minibatch)
     const nextValues = target.forward(config.minibatch)
     const targets = drawn.map((at, r) => {
-      const best = largest(nextScores, r * actions.n, actions.n)
-      const follows = replay.ended[at] === 1 ? 0 : (nextValues[r * actions.n + best] as number)
+      const best = largest(nextScores, r * actions, actions)
+      const follows = replay.ended[at] === 1 ? 0 : (nextValues[r * actions + best] as number)
       return (replay.rewards[at] as number) + config.gamma * follows
     })
     fill(online.input, replay.before)
@@ -156,7 +155,7 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     let loss = 0
     let value = 0
     drawn.forEach((at, r) => {
-      const place = r * actions.n + (replay.actions[at] as number)
+      const place = r * actions + (replay.actions[at] as number)
       const error = (scores[place] as number) - (targets[r] as number)
       loss += huber(error) / config.minibatch
       value += (scores[place] as number) / config.minibatch
@@ -166,71 +165,41 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     return { loss, value, norm: optimiser.step(rate, config.maxGradientNorm) }
   }
 
-  const learner: Learner = {
-    algorithm: 'dqn',
-    totalSteps: config.totalSteps,
-    get steps() {
-      return steps
-    },
-    get done() {
-      return steps >= config.totalSteps
-    },
-    async step() {
-      if (seen.length === 0) seen = (await environment.reset(origin.split('environment').uint32())).slice()
-      const measured = { returns: [] as number[], lengths: [] as number[] }
-      const until = steps + config.trainEvery
-      while (steps < until) await act(measured)
-      const progress = Math.min(1, steps / config.totalSteps)
-      const rate = valueAt(config.learningRate, progress)
-      const results = []
-      if (replay.length() >= Math.max(1, config.learningStarts)) {
-        for (let n = 0; n < config.gradientSteps; n++) results.push(learn(rate))
-      }
-      return metricsOf(results, measured, { rate, exploration: valueAt(config.exploration, progress), buffer: replay.length() })
-    },
-    policy: () => policyOf(learner.model()),
-    model: (): PolicyModel => ({
-      version: 1,
-      head: 'greedy',
-      environment: environment.spec.id,
-      observation: environment.spec.observation,
-      action: actions,
-      layers: online.layers(),
-    }),
-    state: (): TrainingState => ({
-      version: 1,
-      algorithm: 'dqn',
-      config: digest,
-      steps,
-      tensors: {
-        parameters: parameters.values.slice(),
-        target: targetParameters.values.slice(),
-        seen: seen.slice(),
-        'random.exploring': exploring.state(),
-        'random.drawing': drawing.state(),
-        ...optimiser.tensors('adam'),
-        ...replay.tensors(),
-      },
-      json: { environment: seen.length === 0 ? null : environment.state(), sinceCopy },
-    }),
-    async restore(state) {
-      requireOwn(state, 'dqn', digest)
-      const next = new Float32Array(state.tensors.seen?.length === 0 ? 0 : count * width)
-      put(state.tensors, 'seen', next)
-      put(state.tensors, 'parameters', parameters.values)
-      put(state.tensors, 'target', targetParameters.values)
-      optimiser.restore('adam', state.tensors)
-      replay.restore(state.tensors)
-      restoreRandom(state.tensors, 'random.exploring', exploring)
-      restoreRandom(state.tensors, 'random.drawing', drawing)
-      const json = state.json as { environment: Json; sinceCopy: number }
-      seen = next
-      steps = state.steps
-      sinceCopy = json.sinceCopy
-      if (json.environment !== null) await environment.restore(json.environment)
-    },
+  async function work(): Promise<Metrics> {
+    const until = rollout.steps + config.trainEvery
+    while (rollout.steps < until) await act()
+    const rate = valueAt(config.learningRate, rollout.progress)
+    const ready = replay.length() >= Math.max(1, config.learningStarts)
+    const measured = Array.from({ length: ready ? config.gradientSteps : 0 }, () => learn(rate))
+    return {
+      learning_rate: rate,
+      exploration_share: valueAt(config.exploration, rollout.progress),
+      buffer_transitions: replay.length(),
+      ...(ready
+        ? {
+            loss_huber: meanOf(measured, 'loss'),
+            gradient_norm: meanOf(measured, 'norm'),
+            value_mean: meanOf(measured, 'value'),
+          }
+        : {}),
+    }
   }
-  return learner
+
+  const saved = [
+    savedArrays({ parameters: parameters.values, target: targetParameters.values, since_copy: sinceCopy }),
+    savedStreams({ exploring, drawing }),
+    savedAs('adam', optimiser),
+    replay,
+  ]
+  return learnerOf({ algorithm: 'dqn', config, seed, rollout, work, network: online, head: 'greedy', saved })
+}
+
+interface Transition {
+  before: Float32Array
+  action: number
+  reward: number
+  after: Float32Array
+  ended: boolean
 }
 
 /** A ring of transitions. Its arrays grow with what is in them, so that a short run keeps a short checkpoint. */
@@ -249,13 +218,13 @@ function openReplay(capacity: number, width: number) {
     actions,
     ended,
     length,
-    add(from: Float32Array, action: number, reward: number, to: Float32Array, end: boolean) {
+    add(transition: Transition) {
       const at = added % capacity
-      before.set(from, at * width)
-      after.set(to, at * width)
-      rewards[at] = reward
-      actions[at] = action
-      ended[at] = end ? 1 : 0
+      before.set(transition.before, at * width)
+      after.set(transition.after, at * width)
+      rewards[at] = transition.reward
+      actions[at] = transition.action
+      ended[at] = transition.ended ? 1 : 0
       added++
     },
     tensors: () => ({
@@ -266,7 +235,7 @@ function openReplay(capacity: number, width: number) {
       'replay.ended': ended.slice(0, length()),
       'replay.added': Float64Array.of(added),
     }),
-    restore(tensors: TrainingState['tensors']) {
+    restore(tensors: Tensors) {
       const total = new Float64Array(1)
       put(tensors, 'replay.added', total)
       added = total[0] as number
@@ -277,29 +246,4 @@ function openReplay(capacity: number, width: number) {
       put(tensors, 'replay.ended', ended.subarray(0, length()))
     },
   }
-}
-
-function metricsOf(
-  results: readonly { loss: number; norm: number; value: number }[],
-  { returns, lengths }: { returns: number[]; lengths: number[] },
-  run: { rate: number; exploration: number; buffer: number },
-): Metrics {
-  const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length
-  const metrics: Metrics = {
-    learning_rate: run.rate,
-    exploration_share: run.exploration,
-    buffer_transitions: run.buffer,
-    episodes: returns.length,
-  }
-  if (results.length > 0) {
-    metrics.loss_huber = mean(results.map(({ loss }) => loss))
-    metrics.gradient_norm = mean(results.map(({ norm }) => norm))
-    metrics.value_mean = mean(results.map(({ value }) => value))
-  }
-  if (returns.length > 0) {
-    metrics.return_mean = mean(returns)
-    metrics.length_mean_steps = mean(lengths)
-  }
-  for (const [name, value] of Object.entries(metrics)) if (!Number.isFinite(value)) throw diverged(name, value)
-  return metrics
 }

@@ -1,3 +1,4 @@
+import { DQN_DEFAULTS, type DqnConfig } from './dqn.ts'
 import { PPO_DEFAULTS, type PpoConfig } from './ppo.ts'
 
 /**
@@ -55,3 +56,50 @@ export const PPO_PRESETS = {
     normaliseRewards: true,
   },
 } satisfies Record<string, PpoConfig>
+
+/**
+ * DQN settings. `cartPole` is RL Baselines3 Zoo's, hyperparams/dqn.yml, and so is `acrobot` but for networks a sixteenth
+ * the size. `mountainCar` and `pendulum` are our own: as small, and they see observations scaled by their bounds.
+ */
+export const DQN_PRESETS = {
+  cartPole: DQN_DEFAULTS,
+  acrobot: {
+    ...DQN_DEFAULTS,
+    totalSteps: 100_000,
+    trainEvery: 4,
+    gradientSteps: 4,
+    bufferSize: 50_000,
+    minibatch: 128,
+    learningRate: 6.3e-4,
+    exploration: { kind: 'linear', from: 1, to: 0.1, over: 0.12 },
+    targetEvery: 250,
+    hidden: [64, 64],
+  },
+  mountainCar: {
+    ...DQN_DEFAULTS,
+    totalSteps: 120_000,
+    trainEvery: 16,
+    gradientSteps: 8,
+    bufferSize: 50_000,
+    minibatch: 128,
+    learningRate: 1e-3,
+    exploration: { kind: 'linear', from: 1, to: 0.05, over: 0.3 },
+    targetEvery: 600,
+    hidden: [64, 64],
+    scaleObservations: true,
+  },
+  pendulum: {
+    ...DQN_DEFAULTS,
+    totalSteps: 30_000,
+    trainEvery: 8,
+    gradientSteps: 8,
+    bufferSize: 30_000,
+    minibatch: 64,
+    gamma: 0.98,
+    learningRate: 1e-3,
+    exploration: { kind: 'linear', from: 1, to: 0.05, over: 0.3 },
+    targetEvery: 500,
+    hidden: [64, 64],
+    scaleObservations: true,
+  },
+} satisfies Record<string, DqnConfig>

@@ -4,18 +4,18 @@
  *
  * @see Williams 1992; Sutton and Barto 2018, section 13.4
  */
-import type { Json } from '../../core/canonical.ts'
 import type { Backend } from '../backend/backend.ts'
-import { sizeOf } from '../env/space.ts'
+import { discreteActions, sizeOf } from '../env/space.ts'
 import { log } from '../math.ts'
-import { softmax } from '../nn/loss.ts'
-import { Mlp, openParameters, parameterLength } from '../nn/mlp.ts'
-import { adamOptimiser, diverged, put } from '../nn/optimiser.ts'
-import { policyOf } from '../nn/policy.ts'
+import { adamOptimiser, put } from '../nn/optimiser.ts'
+import { plainSight } from '../nn/perception.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
-import type { Activation, Learner, Metrics, PolicyModel, TrainingState, VectorEnvironment } from '../types.ts'
-import { configDigest, discreteActions, requireOwn, requireWhole, restoreRandom } from './learner.ts'
+import type { Activation, Learner, Metrics, Tensors, VectorEnvironment } from '../types.ts'
+import { openActor } from './actor.ts'
+import { learnerOf, requireWhole } from './learner.ts'
+import { openRollout } from './rollout.ts'
+import { type Saved, savedArrays, savedAs, savedStreams } from './saved.ts'
 
 export interface ReinforceConfig {
   /** Environment steps of the whole run; the last episodes may go past it. */
@@ -61,6 +61,12 @@ interface Step {
   reward: number
 }
 
+/** A step of an episode that has ended. */
+interface Lived extends Step {
+  /** Discounted sum of its reward and those after it. */
+  following: number
+}
+
 /**
  * Returns a learner at its beginning. Steps of unfinished episodes are part of its state.
  *
@@ -74,45 +80,33 @@ export function openReinforce(options: {
 }): Learner {
   const { environment, config, backend, seed } = options
   requireWhole('episodes', config.episodes)
-  const count = environment.count
-  const actions = discreteActions(environment.spec)
-  const width = sizeOf(environment.spec.observation)
-  const digest = configDigest('reinforce', config, environment.spec.id, seed)
+  const { spec, count } = environment
+  const width = sizeOf(spec.observation)
+  const actions = discreteActions(spec).n
+
   const origin = randomFrom(seed)
   const acting = origin.split('acting')
-
-  const policyShape = { inputs: width, hidden: config.hidden, outputs: actions.n, activation: config.activation }
-  const valueShape = { ...policyShape, outputs: 1 }
-  const parameters = openParameters(backend, [policyShape, valueShape])
-  const rows = Math.max(ROWS, count)
-  const policyNet = new Mlp(backend, policyShape, rows, parameters)
-  const valueNet = new Mlp(backend, valueShape, rows, parameters, parameterLength(policyShape))
-  policyNet.initialise(origin.split('policy'), 0.01)
-  valueNet.initialise(origin.split('value'), 1)
-  const optimiser = adamOptimiser(backend, parameters)
-  const total = backend.allocate(parameters.gradient.length)
-
+  const rollout = openRollout({
+    environment,
+    perception: plainSight(),
+    totalSteps: config.totalSteps,
+    seed: origin.split('environment').uint32(),
+  })
+  const networks = { inputs: width, actions, hidden: config.hidden, activation: config.activation }
+  const actor = openActor(backend, networks, Math.max(ROWS, count), origin)
+  const optimiser = adamOptimiser(backend, actor.parameters)
+  const total = backend.allocate(actor.parameters.gradient.length)
+  const logProbabilities = new Float64Array(count)
   const running: Step[][] = Array.from({ length: count }, () => [])
-  const probabilities = new Float64Array(actions.n)
-  let seen: Float32Array = new Float32Array(0)
-  let steps = 0
 
   /** Plays until enough episodes have ended and returns their steps with the discounted rewards that followed each. */
-  async function play() {
-    const done: { step: Step; following: number }[] = []
-    const returns: number[] = []
-    const lengths: number[] = []
-    while (returns.length < config.episodes) {
-      policyNet.input.set(seen)
-      const logits = policyNet.forward(count)
-      const chosen = Array.from({ length: count }, (_, n) => {
-        softmax(logits, n * actions.n, actions.n, probabilities)
-        return acting.categorical(probabilities)
-      })
-      const before = seen
-      const answer = environment.step(chosen)
-      const next = answer instanceof Promise ? await answer : answer
-      steps += count
+  async function play(): Promise<Lived[]> {
+    const lived: Lived[] = []
+    let episodes = 0
+    while (episodes < config.episodes) {
+      const before = rollout.seen
+      const chosen = actor.draw(before, acting, logProbabilities, 0)
+      const next = await rollout.step(chosen)
       for (let n = 0; n < count; n++) {
         const episode = running[n] as Step[]
         episode.push({
@@ -124,153 +118,99 @@ export function openReinforce(options: {
         let following = 0
         for (const step of episode.reverse()) {
           following = step.reward + config.gamma * following
-          done.push({ step, following })
+          lived.push({ ...step, following })
         }
         running[n] = []
+        episodes++
       }
-      for (const episode of next.finished) {
-        returns.push(episode.return)
-        lengths.push(episode.length)
-      }
-      seen = next.observations.slice()
     }
-    return { done, returns, lengths }
+    return lived
   }
 
   /** Adds up the gradient over all steps, a batch of rows at a time, and moves once. */
-  function update(done: readonly { step: Step; following: number }[], rate: number) {
-    const values = done.map(() => 0)
-    for (let from = 0; from < done.length; from += ROWS) {
-      const some = fill(done, from)
-      const predicted = valueNet.forward(some)
-      for (let r = 0; r < some; r++) values[from + r] = predicted[r] as number
-    }
-    const surprises = done.map(({ following }, n) => following - (values[n] as number))
-    const mean = surprises.reduce((sum, value) => sum + value, 0) / done.length
-    const spread = Math.sqrt(surprises.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / done.length)
+  function learn(lived: readonly Lived[], rate: number): Metrics {
+    const seen = new Float32Array(lived.length * width)
+    lived.forEach(({ observation }, n) => {
+      seen.set(observation, n * width)
+    })
+    const values = new Float64Array(lived.length)
+    actor.judge(seen, values)
+    const surprises = lived.map(({ following }, n) => following - (values[n] as number))
+    const mean = surprises.reduce((sum, value) => sum + value, 0) / lived.length
+    const spread = Math.sqrt(surprises.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / lived.length)
     let policyLoss = 0
     let valueLoss = 0
     let entropy = 0
     total.fill(0)
-    for (let from = 0; from < done.length; from += ROWS) {
-      const some = fill(done, from)
-      const logits = policyNet.forward(some)
-      const predicted = valueNet.forward(some)
+    for (let from = 0; from < lived.length; from += ROWS) {
+      const some = Math.min(ROWS, lived.length - from)
+      const rows = seen.subarray(from * width, (from + some) * width)
+      actor.policy.input.set(rows)
+      actor.value.input.set(rows)
+      actor.policy.forward(some)
+      const predicted = actor.value.forward(some)
       for (let r = 0; r < some; r++) {
-        const { step, following } = done[from + r] as { step: Step; following: number }
+        const { action, following } = lived[from + r] as Lived
         const weight = ((surprises[from + r] as number) - mean) / (spread + 1e-8)
-        const rowEntropy = softmax(logits, r * actions.n, actions.n, probabilities)
-        policyLoss -= (weight * log(probabilities[step.action] as number)) / done.length
-        for (let n = 0; n < actions.n; n++) {
-          const p = probabilities[n] as number
-          const towards = -weight * ((n === step.action ? 1 : 0) - p)
-          const spreading = p > 0 ? config.entropyBonus * p * (log(p) + rowEntropy) : 0
-          policyNet.outputGradient[r * actions.n + n] = (towards + spreading) / done.length
-        }
+        const rowEntropy = actor.weigh(r)
+        policyLoss -= (weight * log(actor.probabilities[action] as number)) / lived.length
+        actor.pull(r, action, -weight, rowEntropy, config.entropyBonus, lived.length)
         const error = (predicted[r] as number) - following
-        valueLoss += (error * error) / done.length
-        entropy += rowEntropy / done.length
-        valueNet.outputGradient[r] = (2 * config.valueWeight * error) / done.length
+        valueLoss += (error * error) / lived.length
+        entropy += rowEntropy / lived.length
+        actor.value.outputGradient[r] = (2 * config.valueWeight * error) / lived.length
       }
-      policyNet.backward(some)
-      valueNet.backward(some)
-      for (let n = 0; n < total.length; n++) total[n] = (total[n] as number) + (parameters.gradient[n] as number)
+      actor.policy.backward(some)
+      actor.value.backward(some)
+      const { gradient } = actor.parameters
+      for (let n = 0; n < total.length; n++) total[n] = (total[n] as number) + (gradient[n] as number)
     }
-    parameters.gradient.set(total)
+    actor.parameters.gradient.set(total)
     const norm = optimiser.step(rate, config.maxGradientNorm)
     return { loss_policy: policyLoss, loss_value: valueLoss, entropy_nats: entropy, gradient_norm: norm }
   }
 
-  function fill(done: readonly { step: Step }[], from: number): number {
-    const some = Math.min(ROWS, done.length - from)
-    for (let r = 0; r < some; r++) {
-      const { observation } = (done[from + r] as { step: Step }).step
-      policyNet.input.set(observation, r * width)
-      valueNet.input.set(observation, r * width)
-    }
-    return some
+  async function work(): Promise<Metrics> {
+    const lived = await play()
+    const rate = valueAt(config.learningRate, rollout.progress)
+    return { ...learn(lived, rate), learning_rate: rate }
   }
 
-  const learner: Learner = {
-    algorithm: 'reinforce',
-    totalSteps: config.totalSteps,
-    get steps() {
-      return steps
-    },
-    get done() {
-      return steps >= config.totalSteps
-    },
-    async step() {
-      if (seen.length === 0) seen = (await environment.reset(origin.split('environment').uint32())).slice()
-      const { done, returns, lengths } = await play()
-      const rate = valueAt(config.learningRate, Math.min(1, steps / config.totalSteps))
-      const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length
-      const metrics: Metrics = {
-        ...update(done, rate),
-        learning_rate: rate,
-        episodes: returns.length,
-        return_mean: mean(returns),
-        length_mean_steps: mean(lengths),
-      }
-      for (const [name, value] of Object.entries(metrics)) if (!Number.isFinite(value)) throw diverged(name, value)
-      return metrics
-    },
-    policy: () => policyOf(learner.model()),
-    model: (): PolicyModel => ({
-      version: 1,
-      head: 'categorical',
-      environment: environment.spec.id,
-      observation: environment.spec.observation,
-      action: actions,
-      layers: policyNet.layers(),
+  const saved = [
+    savedArrays({ parameters: actor.parameters.values }),
+    savedStreams({ acting }),
+    savedAs('adam', optimiser),
+    savedEpisodes(running, width),
+  ]
+  return learnerOf({ algorithm: 'reinforce', config, seed, rollout, work, network: actor.policy, head: 'categorical', saved })
+}
+
+/** Returns the state of episodes that have not ended yet. */
+function savedEpisodes(running: Step[][], width: number): Saved {
+  return {
+    tensors: () => ({
+      'running.lengths': Uint32Array.from(running, ({ length }) => length),
+      'running.observations': Float32Array.from(running.flat().flatMap(({ observation }) => [...observation])),
+      'running.actions': Uint32Array.from(running.flat(), ({ action }) => action),
+      'running.rewards': Float64Array.from(running.flat(), ({ reward }) => reward),
     }),
-    state: (): TrainingState => ({
-      version: 1,
-      algorithm: 'reinforce',
-      config: digest,
-      steps,
-      tensors: {
-        parameters: parameters.values.slice(),
-        seen: seen.slice(),
-        'random.acting': acting.state(),
-        'running.observations': Float32Array.from(running.flat().flatMap(({ observation }) => [...observation])),
-        'running.actions': Uint32Array.from(running.flat(), ({ action }) => action),
-        'running.rewards': Float64Array.from(running.flat(), ({ reward }) => reward),
-        ...optimiser.tensors('adam'),
-      },
-      json: { environment: seen.length === 0 ? null : environment.state(), running: running.map(({ length }) => length) },
-    }),
-    async restore(state) {
-      requireOwn(state, 'reinforce', digest)
-      const json = state.json as { environment: Json; running: number[] }
-      const kept = json.running.reduce((sum, length) => sum + length, 0)
-      const next = new Float32Array(state.tensors.seen?.length === 0 ? 0 : count * width)
+    restore(tensors: Tensors) {
+      const lengths = new Uint32Array(running.length)
+      put(tensors, 'running.lengths', lengths)
+      const kept = lengths.reduce((sum, length) => sum + length, 0)
       const observations = new Float32Array(kept * width)
-      const taken = new Uint32Array(kept)
+      const actions = new Uint32Array(kept)
       const rewards = new Float64Array(kept)
-      put(state.tensors, 'seen', next)
-      put(state.tensors, 'parameters', parameters.values)
-      put(state.tensors, 'running.observations', observations)
-      put(state.tensors, 'running.actions', taken)
-      put(state.tensors, 'running.rewards', rewards)
-      optimiser.restore('adam', state.tensors)
-      restoreRandom(state.tensors, 'random.acting', acting)
+      put(tensors, 'running.observations', observations)
+      put(tensors, 'running.actions', actions)
+      put(tensors, 'running.rewards', rewards)
       let at = 0
-      json.running.forEach((length, n) => {
+      lengths.forEach((length, n) => {
         running[n] = Array.from({ length }, () => {
-          const step = {
-            observation: observations.slice(at * width, (at + 1) * width),
-            action: taken[at] as number,
-            reward: rewards[at] as number,
-          }
-          at++
-          return step
+          const observation = observations.slice(at * width, (at + 1) * width)
+          return { observation, action: actions[at] as number, reward: rewards[at++] as number }
         })
       })
-      seen = next
-      steps = state.steps
-      if (json.environment !== null) await environment.restore(json.environment)
     },
   }
-  return learner
 }

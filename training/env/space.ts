@@ -24,6 +24,19 @@ export function sample(space: Space, random: Random): Action {
   })
 }
 
+/** Returns the actions of an environment that numbers them. @throws VT_ENV_ACTIONS when it does not */
+export function discreteActions({ id, action }: EnvironmentSpec): DiscreteSpace {
+  if (action.kind === 'discrete') return action
+  throw new ValuetrainError(
+    'VT_ENV_ACTIONS',
+    `${id} takes real numbers as actions, and this algorithm chooses among numbered ones`,
+    {
+      kind: 'config',
+      hint: `Choose an environment with numbered actions, or divide the range into a few, as in ${id}/5.`,
+    },
+  )
+}
+
 /** @throws VT_ENV_ACTION when the action is not in the environment's action space */
 export function requireAction({ id, action: space }: EnvironmentSpec, action: Action): void {
   const fits =

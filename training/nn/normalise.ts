@@ -70,3 +70,33 @@ export function normalise(
     }
   }
 }
+
+const REWARDS = { epsilon: 1e-8, clip: 10 }
+
+/** Rewards divided by the running spread of the discounted return, so that a step size means the same in every environment. */
+export interface RewardScale {
+  /** Takes in the reward of environment `n` and returns it scaled, cut to [-10, 10]. @param ended its episode ended with it */
+  scale(n: number, reward: number, ended: boolean): number
+  tensors(prefix: string): Tensors
+  restore(prefix: string, tensors: Tensors): void
+}
+
+/** Returns the scale of `count` environments. @see Engstrom et al. 2020, arXiv:2005.12729, section 3 */
+export function rewardScale(count: number, gamma: number): RewardScale {
+  const discounted = new Float64Array(count)
+  const moments = new RunningMoments(1)
+  return {
+    scale(n, reward, ended) {
+      discounted[n] = (discounted[n] as number) * gamma + reward
+      moments.update(discounted.subarray(n, n + 1), 1)
+      if (ended) discounted[n] = 0
+      const scaled = reward / Math.sqrt((moments.variance[0] as number) + REWARDS.epsilon)
+      return Math.min(Math.max(scaled, -REWARDS.clip), REWARDS.clip)
+    },
+    tensors: (prefix) => ({ [`${prefix}.discounted`]: discounted.slice(), ...moments.tensors(prefix) }),
+    restore(prefix, tensors) {
+      put(tensors, `${prefix}.discounted`, discounted)
+      moments.restore(prefix, tensors)
+    },
+  }
+}

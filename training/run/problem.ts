@@ -49,7 +49,7 @@ export async function openProblem(config: TrainConfig, surroundings: Surrounding
       `${id} takes real numbers as actions; ${config.algorithm} chooses numbered ones`,
       {
         kind: 'config',
-        hint: 'choose an environment with numbered actions, or divide the range into a few of them',
+        hint: `choose an environment with numbered actions, or divide the range into a few, as in ${id}/5`,
       },
     )
   }

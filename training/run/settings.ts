@@ -77,6 +77,7 @@ const Dqn = z
     maxGradientNorm,
     hidden,
     activation,
+    scaleObservations: z.boolean(),
   })
   .superRefine(({ minibatch, bufferSize, trainEvery, environments: count }, context) => {
     if (minibatch > bufferSize) {
