@@ -47,6 +47,26 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'whole PPO minibatches with our kernels, against plain JavaScript and TensorFlow.js',
     load: () => import('./training-throughput.ts'),
   },
+  'training/cartpole': {
+    measure: 'G1 to G4',
+    about: 'PPO until CartPole is solved, ten seeds, the fast preset and the plain JavaScript engine; DQN with --full',
+    load: async () => ({ default: (await import('./training-solve.ts')).cartPoleBench }),
+  },
+  'training/acrobot': {
+    measure: 'G2, G4',
+    about: 'PPO on Acrobot, five seeds: steps a CPU second, steps to -85, score; 1M steps and DQN with --full',
+    load: async () => ({ default: (await import('./training-solve.ts')).acrobotBench }),
+  },
+  'training/mountaincar': {
+    measure: 'G4',
+    about: 'PPO with normalisation on MountainCar, five seeds; 1M steps and DQN with --full',
+    load: async () => ({ default: (await import('./training-solve.ts')).mountainCarBench }),
+  },
+  'training/pendulum': {
+    measure: 'G4',
+    about: 'DQN on Pendulum with its torque in five steps, five seeds',
+    load: async () => ({ default: (await import('./training-solve.ts')).pendulumBench }),
+  },
 }
 
 const { values, positionals } = parseArgs({
@@ -62,7 +82,7 @@ const entry = BENCHES[name]
 
 if (entry === undefined) {
   console.error(name === '' ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N]' : `no benchmark "${name}"`)
-  for (const [known, { measure, about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(16)} ${measure}  ${about}`)
+  for (const [known, { measure, about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(20)} ${measure}  ${about}`)
   process.exitCode = name === '' ? 0 : 2
 } else {
   const { default: run } = await entry.load()
@@ -88,11 +108,11 @@ function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 function printTable(measure: string, rows: readonly Row[]): void {
   console.log(`\n${measure} on Node ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores\n`)
   const head = ['name', 'median', 'min to max', 'against', 'ratio', 'rounds']
-  const cells = rows.map(({ name, value, unit, floor, peer, ratio, rounds, min, max }) => [
+  const cells = rows.map(({ name, value, unit, floor, peer, goal, ratio, rounds, min, max }) => [
     name,
     `${value} ${unit}`,
     min === undefined || max === undefined ? '' : `${min} to ${max}`,
-    floor !== undefined ? `floor ${floor}` : peer !== undefined ? `peer ${peer}` : '',
+    floor !== undefined ? `floor ${floor}` : peer !== undefined ? `peer ${peer}` : goal !== undefined ? `goal ${goal}` : '',
     ratio === undefined ? '' : ratio.toFixed(2),
     String(rounds),
   ])

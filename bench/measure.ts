@@ -10,6 +10,8 @@ export interface Row {
   floor?: number
   /** Another tool doing the same work. */
   peer?: number
+  /** What the project wants it to be, for people: `at least 15000`. */
+  goal?: string
   /** `value` over floor or peer. */
   ratio?: number
   rounds: number

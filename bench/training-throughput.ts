@@ -92,7 +92,7 @@ async function ppoSteps(seed: number): Promise<number> {
 }
 
 /** Multiplies 256 x 128 by 128 x 128, forward only. @returns 10^9 multiplications and additions a CPU second */
-function calibration(): number {
+export function calibration(): number {
   const backend = wasmBackend()
   const [x, w, b, y] = [256 * 128, 128 * 128, 128, 256 * 128].map((length) => backend.allocate(length).fill(0.01)) as [
     Float32Array,
@@ -114,7 +114,7 @@ function perCpuSecond(work: () => number): number {
   return done / (cpuSeconds() - before)
 }
 
-function cpuSeconds(): number {
+export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
 }

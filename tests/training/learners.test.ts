@@ -87,7 +87,8 @@ describe.each(Object.keys(ALGORITHMS))('%s', (name) => {
 
   it('learns nothing when its actions are permuted', async () => {
     const learner = open(permutedActions(quiz))
-    expect(await scoreOf((await trained(learner, learner.totalSteps / 2)).model(), quiz)).toBeLessThan(6)
+    // Always the same answer is right half of the time; noise may settle on a little more.
+    expect(await scoreOf((await trained(learner, learner.totalSteps / 2)).model(), quiz)).toBeLessThan(7)
   })
 
   it('gives the same bits again, and others with another problem', async () => {

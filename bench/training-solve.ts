@@ -1,0 +1,268 @@
+/**
+ * G1 to G4: from nothing to a policy that solves its problem, seed by seed.
+ *
+ * Protocol: every so many environment steps the present policy plays 100 greedy episodes on seeds that nobody trained
+ * on, in environments of their own. *Solved* is the first time their mean reaches the bound. The clock is CPU time of
+ * this process (user and system) without those measurements. Each seed counts; none is chosen, none is left out.
+ */
+import { type DqnConfig, openDqn } from '../training/algo/dqn.ts'
+import { openPpo, type PpoConfig } from '../training/algo/ppo.ts'
+import { DQN_PRESETS, PPO_PRESETS } from '../training/algo/presets.ts'
+import type { Backend } from '../training/backend/backend.ts'
+import { jsBackend } from '../training/backend/js.ts'
+import { wasmBackend } from '../training/backend/wasm.ts'
+import { acrobot } from '../training/env/acrobot.ts'
+import { cartPole } from '../training/env/cart-pole.ts'
+import { divided } from '../training/env/divided.ts'
+import { mountainCar } from '../training/env/mountain-car.ts'
+import { pendulum } from '../training/env/pendulum.ts'
+import { vectorise } from '../training/env/vector.ts'
+import { evaluate, evaluateRandom, meanScore } from '../training/evaluate.ts'
+import type { Environment, Learner, PolicyModel } from '../training/types.ts'
+import { type Bench, type Benchmark, type Row, rowOf } from './measure.ts'
+import { calibration, cpuSeconds } from './training-throughput.ts'
+
+/** What one learner is put to. */
+interface Course {
+  open: () => Environment
+  learner: (seed: number) => Learner
+  /** Environment steps between two measurements. */
+  every: number
+  /** Environment steps trained in all. */
+  steps: number
+  /** Mean return from which it counts as solved. */
+  bound: number
+  /** Keep the policy that did best on episodes apart from those of the score, instead of the last. */
+  keepBest?: boolean
+  /** Stop as soon as it is solved. */
+  untilSolved?: boolean
+}
+
+interface Outcome {
+  seed: number
+  solvedAt: number | undefined
+  cpuToSolve: number
+  steps: number
+  cpu: number
+  score: number
+}
+
+const EPISODES = 100
+/** Score, choice between checkpoints: never the same episodes. */
+const SUITE = { score: 10_001, choice: 1_010_004 }
+
+export const cartPoleBench: Benchmark = async (bench) => {
+  const { full } = bench
+  const zoo = (backend: () => Backend) => (seed: number) => ppo(cartPole, PPO_PRESETS.cartPole, seed, backend())
+  const course = { open: cartPole, every: 5_000, steps: 50_000, bound: 500 }
+  const seeds = numbers(10)
+  const gmacs: number[] = []
+  const whole = await run(bench, 'PPO, zoo settings', { ...course, learner: zoo(wasmBackend) }, seeds, gmacs)
+  const fast: Course = {
+    open: cartPole,
+    learner: (seed) => ppo(cartPole, PPO_PRESETS.cartPoleFast, seed, wasmBackend()),
+    every: 2_048,
+    steps: 100_000,
+    bound: 500,
+    untilSolved: true,
+  }
+  const quick = await run(bench, 'PPO, fast preset', fast, seeds, gmacs)
+  const plain: Course = { ...course, learner: zoo(jsBackend), untilSolved: true }
+  const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? seeds : [1], gmacs)
+  const rows = [
+    ...solveRows(whole, '', { solved: '10 of 10', cpu: 'at most 1.5', rate: 'at least 15000' }),
+    ...solveRows(quick, ', fast', { solved: '10 of 10', cpu: 'at most 1' }),
+    ...solveRows(js, ', js', {}),
+  ]
+  if (full) {
+    const dqnCourse: Course = {
+      open: cartPole,
+      learner: (seed) => dqn(cartPole, DQN_PRESETS.cartPole, seed),
+      every: 2_500,
+      steps: DQN_PRESETS.cartPole.totalSteps,
+      bound: 500,
+      keepBest: true,
+    }
+    rows.push(scoreRow('score, DQN', await run(bench, 'DQN, best checkpoint', dqnCourse, numbers(5), gmacs), '500 each'))
+  }
+  return [...rows, ...(await baselines(cartPole)), calibrationRow(gmacs)]
+}
+
+export const acrobotBench: Benchmark = async (bench) => {
+  const { full } = bench
+  const gmacs: number[] = []
+  const course: Course = {
+    open: acrobot,
+    learner: (seed) => ppo(acrobot, PPO_PRESETS.acrobot, seed, wasmBackend()),
+    every: full ? 20_480 : 8_192,
+    steps: full ? 1_000_000 : 100_000,
+    bound: -85,
+  }
+  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), gmacs)
+  const js = await run(bench, 'PPO, plain JavaScript', { ...course, learner: slow(acrobot), steps: 20_000 }, [1], gmacs)
+  const rows = [
+    ...solveRows(outcomes, '', { rate: 'at least 50000' }),
+    scoreRow(`score, PPO at ${course.steps} steps`, outcomes, full ? 'mean at least -80' : undefined),
+    rateRow('steps_per_cpu_s, js', js),
+  ]
+  if (full) rows.push(await dqnScore(bench, acrobot, DQN_PRESETS.acrobot, 'mean at least -85', gmacs))
+  return [...rows, ...(await baselines(acrobot)), calibrationRow(gmacs)]
+}
+
+export const mountainCarBench: Benchmark = async (bench) => {
+  const { full } = bench
+  const gmacs: number[] = []
+  const course: Course = {
+    open: mountainCar,
+    learner: (seed) => ppo(mountainCar, PPO_PRESETS.mountainCar, seed, wasmBackend()),
+    every: 50_000,
+    steps: full ? 1_000_000 : 200_000,
+    bound: -120,
+  }
+  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), gmacs)
+  const rows = [
+    ...solveRows(outcomes, '', {}),
+    scoreRow(`score, PPO at ${course.steps} steps`, outcomes, full ? 'mean at least -120' : undefined),
+  ]
+  if (full) rows.push(await dqnScore(bench, mountainCar, DQN_PRESETS.mountainCar, 'mean at least -115', gmacs))
+  return [...rows, ...(await baselines(mountainCar)), calibrationRow(gmacs)]
+}
+
+export const pendulumBench: Benchmark = async (bench) => {
+  const gmacs: number[] = []
+  const open = () => divided(pendulum(), 5)
+  return [await dqnScore(bench, open, DQN_PRESETS.pendulum, undefined, gmacs), ...(await baselines(open)), calibrationRow(gmacs)]
+}
+
+function ppo(open: () => Environment, config: PpoConfig, seed: number, backend: Backend): Learner {
+  return openPpo({ environment: vectorise(open, config.environments), config, backend, seed })
+}
+
+function dqn(open: () => Environment, config: DqnConfig, seed: number): Learner {
+  return openDqn({ environment: vectorise(open, config.environments), config, backend: wasmBackend(), seed })
+}
+
+function slow(open: () => Environment): (seed: number) => Learner {
+  return (seed) => ppo(open, PPO_PRESETS.acrobot, seed, jsBackend())
+}
+
+async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig, goal: string | undefined, gmacs: number[]) {
+  const course: Course = {
+    open,
+    learner: (seed) => dqn(open, config, seed),
+    every: Math.round(config.totalSteps / 20),
+    steps: config.totalSteps,
+    bound: Number.POSITIVE_INFINITY,
+    keepBest: true,
+  }
+  return scoreRow(
+    `score, DQN at ${config.totalSteps} steps`,
+    await run(bench, 'DQN, best checkpoint', course, numbers(5), gmacs),
+    goal,
+  )
+}
+
+/** Trains one learner a seed and says of each how it went. Between two, the machine's own speed is taken. */
+async function run(bench: Bench, title: string, course: Course, seeds: readonly number[], gmacs: number[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const seed of seeds) {
+    gmacs.push(calibration())
+    const outcome = await train(course, bench.seed + seed - 1)
+    outcomes.push(outcome)
+    const { solvedAt, cpuToSolve, steps, cpu, score } = outcome
+    const solved = solvedAt === undefined ? 'not solved' : `solved at ${solvedAt} steps, ${cpuToSolve.toFixed(2)} CPU-s`
+    bench.note(
+      `${title}, seed ${outcome.seed}: ${solved}; ${steps} steps in ${cpu.toFixed(2)} CPU-s (${Math.round(steps / cpu)}/s), score ${score.toFixed(2)}`,
+    )
+  }
+  return outcomes
+}
+
+async function train(
+  { open, learner: make, every, steps, bound, keepBest, untilSolved }: Course,
+  seed: number,
+): Promise<Outcome> {
+  const scoreOf = async (model: PolicyModel, suite: number) =>
+    meanScore(await evaluate(model, { open, episodes: EPISODES, seed: suite }))
+  const learner = make(seed)
+  let cpu = 0
+  let cpuToSolve = Number.NaN
+  let solvedAt: number | undefined
+  let best = { model: learner.model(), score: Number.NEGATIVE_INFINITY }
+  for (let next = every; learner.steps < steps; next += every) {
+    const before = cpuSeconds()
+    while (learner.steps < Math.min(next, steps)) await learner.step()
+    cpu += cpuSeconds() - before
+    const model = learner.model()
+    if (solvedAt === undefined && (await scoreOf(model, SUITE.score)) >= bound) {
+      solvedAt = learner.steps
+      cpuToSolve = cpu
+    }
+    if (keepBest) {
+      const score = await scoreOf(model, SUITE.choice)
+      if (score >= best.score) best = { model, score }
+    }
+    if (untilSolved && solvedAt !== undefined) break
+  }
+  const kept = keepBest ? best.model : learner.model()
+  return { seed, solvedAt, cpuToSolve, steps: learner.steps, cpu, score: await scoreOf(kept, SUITE.score) }
+}
+
+function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: string; cpu?: string; rate?: string }): Row[] {
+  const solved = outcomes.filter(({ solvedAt }) => solvedAt !== undefined)
+  // A seed that never got there counts as one that took for ever.
+  const cpu = outcomes.map(({ solvedAt, cpuToSolve }) => (solvedAt === undefined ? Number.POSITIVE_INFINITY : cpuToSolve))
+  const steps = outcomes.map(({ solvedAt }) => solvedAt ?? Number.POSITIVE_INFINITY)
+  const goal = (text: string | undefined) => (text === undefined ? {} : { goal: text })
+  return [
+    {
+      name: `seeds_solved${of}`,
+      value: solved.length,
+      unit: `of ${outcomes.length}`,
+      rounds: outcomes.length,
+      ...goal(goals.solved),
+    },
+    { ...rowOf(`cpu_s_to_solve_median${of}`, 'CPU-s', cpu), ...goal(goals.cpu) },
+    rowOf(`steps_to_solve_median${of}`, 'steps', steps),
+    { ...rateRow(`steps_per_cpu_s${of}`, outcomes), ...goal(goals.rate) },
+  ]
+}
+
+function rateRow(name: string, outcomes: readonly Outcome[]): Row {
+  return rowOf(
+    name,
+    'steps/CPU-s',
+    outcomes.map(({ steps, cpu }) => steps / cpu),
+  )
+}
+
+/** The mean over seeds, with every seed's score as a sample: a median would hide a collapse. */
+function scoreRow(name: string, outcomes: readonly Outcome[], goal: string | undefined): Row {
+  const scores = outcomes.map(({ score }) => score)
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length
+  return { ...rowOf(name, 'mean return', scores), value: Number(mean.toPrecision(5)), ...(goal === undefined ? {} : { goal }) }
+}
+
+/** What a policy that draws its actions gets on the same episodes. */
+async function baselines(open: () => Environment): Promise<Row[]> {
+  const rows = await evaluateRandom({ open, episodes: EPISODES, seed: SUITE.score })
+  return [
+    {
+      ...rowOf(
+        'score, random actions',
+        'mean return',
+        rows.map(({ score }) => score),
+      ),
+      value: Number(meanScore(rows).toPrecision(5)),
+      rounds: rows.length,
+    },
+  ]
+}
+
+function calibrationRow(gmacs: readonly number[]): Row {
+  return rowOf('calibration_gmacs', 'GMAC/CPU-s', gmacs)
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1)
+}
