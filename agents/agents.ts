@@ -1,140 +1,132 @@
-import type { Config } from '../core/config.ts'
+import { CONFIG_FILE, type Config } from '../core/config.ts'
+import { didYouMean, ValuetrainError } from '../core/errors.ts'
+import { ACP_AGENTS } from './known/acp.ts'
+import { claude } from './known/claude.ts'
+import { codex } from './known/codex.ts'
+import { gemini } from './known/gemini.ts'
+import { opencode } from './known/opencode.ts'
+import { pi } from './known/pi.ts'
 
-/** How one agent is found, launched and understood. Data only: another agent is another entry. */
+/**
+ * How one agent is found, launched, led to a model, taken up again and ended. Data only: another agent is another entry.
+ *
+ * In arguments, variables and files these are replaced: `{brief}`, `{cwd}` the worktree, `{turn}` its id, `{home}` the
+ * agent's own folder, `{url}` and `{key}` the metered way to models, `{model}` the model's name, `{session}` the session to take up,
+ * `{sandbox}` codex's word for how its own sandbox is to be.
+ */
 export interface AgentSpec {
   id: string
   title: string
-  /** Program on PATH that is looked for and told `--version`. */
+  protocol: Config['agents'][string]['protocol']
+  /** Program on PATH that is looked for and told `--version`; empty where there is none. */
   program: string
-  /** Versions this entry was written against; others are tried all the same. */
-  writtenFor: string
-  protocol: 'exec' | 'acp'
+  /** Where it comes from, for people who lack it. */
+  install: string
+  /** Versions: older than `least` is refused, `known` ones were seen to work; others are tried all the same. */
+  versions: { least?: string; known: readonly string[] }
   /**
-   * Arguments. `{brief}` is replaced by the brief, `{cwd}` by the worktree, `{turn}` by the turn's id, `{sandbox}` by
-   * codex's word for how its own sandbox is to be; without `{brief}` the brief
-   * is standard input.
+   * Arguments. Without `{brief}` the brief is standard input. `{resume}`, `{wiring}` and `{naming}` stand for the arguments below,
+   * where there is something to resume, a metered address, and a model that is named.
    */
   args: readonly string[]
-  /** Further arguments when models are reached through a metered address; `{url}` is that address. */
+  resume: readonly string[]
+  /** How models are reached by a metered address: arguments, variables, and files in the agent's own folder. */
+  wiring: {
+    args: readonly string[]
+    set: Readonly<Record<string, string>>
+    files: Readonly<Record<string, string>>
+  }
+  /** Arguments that name the model, where one is named. */
   modelArgs: readonly string[]
+  /** Variable that names the agent's own folder, where it keeps settings and sessions; null where it has none. */
+  home: string | null
   dialect: keyof typeof import('./dialects/index.ts').DIALECTS
+  /** What its figures count, where that is not as its dialect has it. */
+  usage: 'step' | 'run' | null
   /** Variables that are set as they are here. */
   set: Readonly<Record<string, string>>
   /** Names of variables that are passed on where the caller has them. */
   env: readonly string[]
   hosts: readonly string[]
   callsModels: boolean
-  /** What ends it, and how a session could be taken up again, for people. */
+  /** A user's own login with the vendor: the hosts it is good for, and where it lies in the home folder. */
+  login: { hosts: readonly string[]; files: readonly string[] } | null
+  /** Whether it works by that login and not by the gateway. */
+  byLogin: boolean
+  /** Milliseconds between asking its processes to end and killing them. */
+  graceMs: number
+  model: string | null
+  /** Tokens, for bare models. */
+  context: number
+  answer: number
+  /** What is peculiar about it, for people. */
   notes: string
 }
 
-const CLAUDE_TOOLS = 'Read,Write,Edit,MultiEdit,Glob,Grep,Bash'
-const CODEX_PROVIDER =
-  'model_providers.metered={name="metered",base_url="{url}/v1",wire_api="responses",env_key="OPENAI_API_KEY",request_max_retries=2,stream_max_retries=2}'
-const common = { modelArgs: [], set: {}, env: [], hosts: [], callsModels: true } as const
-
 /** The agents that are known by name. None is installed or bundled by us. */
-export const KNOWN_AGENTS: readonly AgentSpec[] = [
-  {
-    ...common,
-    id: 'claude',
-    title: 'Claude Code, by its print mode',
-    program: 'claude',
-    writtenFor: '2.1',
-    protocol: 'exec',
-    args: [
-      '-p',
-      '--output-format',
-      'stream-json',
-      '--verbose',
-      '--permission-mode',
-      'acceptEdits',
-      '--allowedTools',
-      CLAUDE_TOOLS,
-    ],
-    dialect: 'claude',
-    set: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_RETRIES: '2' },
-    notes:
-      'Ends on SIGTERM with exit code 0 and no result line, so a missing result is a failure. `--resume <session>` takes it up.',
-  },
-  {
-    ...common,
-    id: 'codex',
-    title: 'Codex, by `codex exec`',
-    program: 'codex',
-    writtenFor: '0.169',
-    protocol: 'exec',
-    args: ['exec', '--json', '--skip-git-repo-check', '-C', '{cwd}', '-s', '{sandbox}', '-'],
-    modelArgs: ['-c', 'model_provider="metered"', '-c', CODEX_PROVIDER],
-    dialect: 'codex',
-    notes:
-      'Its own sandbox needs namespaces, which our jail forbids, so that it is off where ours is. `codex exec resume <thread>` takes it up.',
-  },
-  {
-    ...common,
-    id: 'gemini',
-    title: 'Gemini CLI, by its stream-json output',
-    program: 'gemini',
-    writtenFor: '0.61',
-    protocol: 'exec',
-    args: ['--output-format', 'stream-json', '--approval-mode', 'auto_edit'],
-    dialect: 'gemini',
-    notes: 'Takes the prompt from standard input. Its figures come once, for the run.',
-  },
-  {
-    ...common,
-    id: 'opencode',
-    title: 'OpenCode, by `opencode run`',
-    program: 'opencode',
-    writtenFor: '1.18',
-    protocol: 'exec',
-    args: ['run', '--format', 'json', '--', '{brief}'],
-    dialect: 'opencode',
-    notes: 'Its figures come by the step and are added up. `--session <id>` takes it up.',
-  },
-  ...(
-    [
-      ['claude-acp', 'Claude Code over ACP, by its adapter', 'claude-agent-acp', [], '0.100'],
-      ['codex-acp', 'Codex over ACP, by its adapter', 'codex-acp', [], '2.6'],
-      ['gemini-acp', 'Gemini CLI over ACP', 'gemini', ['--acp'], '0.61'],
-      ['qwen-acp', 'Qwen Code over ACP', 'qwen', ['--acp'], '0.15'],
-      ['opencode-acp', 'OpenCode over ACP', 'opencode', ['acp'], '1.18'],
-      ['goose-acp', 'Goose over ACP', 'goose', ['acp'], '1'],
-    ] as const
-  ).map(
-    ([id, title, program, args, writtenFor]): AgentSpec => ({
-      ...common,
-      id,
-      title,
-      program,
-      args,
-      writtenFor,
-      protocol: 'acp',
-      dialect: 'text',
-      notes: 'Cancelled by the protocol first, then ended with its group.',
-    }),
-  ),
-]
+export const KNOWN_AGENTS: readonly AgentSpec[] = [claude, codex, gemini, opencode, pi, ...ACP_AGENTS]
 
-/** Returns the agents by id: those of the configuration, then the known ones whose id it does not take. */
+/**
+ * Returns the agents by id: those of the configuration, then the known ones whose id it does not take. An entry without a
+ * command, under the id of a known agent, is that agent with what the entry says besides.
+ *
+ * @throws VT_CONFIG for an entry that has neither a command nor a known id
+ */
 export function agentsOf(config: Pick<Config, 'agents'>): AgentSpec[] {
-  const own = Object.entries(config.agents).map(([id, { command, protocol, dialect, env, hosts, callsModels }]): AgentSpec => {
-    const [program = '', ...args] = command
+  const own = Object.entries(config.agents).map(([id, entry]): AgentSpec => {
+    const isBare = entry.protocol === 'ollama' || entry.protocol === 'openai'
+    if (entry.command === undefined && !isBare) return adjusted(id, entry)
+    const [program = '', ...args] = entry.command ?? []
     return {
       id,
-      title: `${program}, from the configuration`,
+      title: isBare ? `${entry.model}, in our own loop of tools` : `${program}, from the configuration`,
+      protocol: entry.protocol,
       program,
-      writtenFor: 'any',
-      protocol,
+      install: 'the configuration names it',
+      versions: { known: [] },
       args,
+      resume: entry.resume,
+      wiring: { args: [], set: {}, files: {} },
       modelArgs: [],
-      dialect,
-      set: {},
-      env,
-      hosts,
-      callsModels,
+      home: entry.home,
+      dialect: entry.dialect,
+      usage: entry.usage,
+      set: entry.set,
+      env: entry.env,
+      hosts: entry.hosts,
+      callsModels: isBare || entry.callsModels,
+      login: null,
+      byLogin: false,
+      graceMs: entry.graceMs,
+      model: entry.model,
+      context: entry.context,
+      answer: entry.answer,
       notes: 'Ended with its group.',
     }
   })
   return [...own, ...KNOWN_AGENTS.filter(({ id }) => !Object.hasOwn(config.agents, id))]
+}
+
+function adjusted(id: string, entry: Config['agents'][string]): AgentSpec {
+  const known = KNOWN_AGENTS.find((spec) => spec.id === id)
+  if (known === undefined) {
+    const ids = KNOWN_AGENTS.map((spec) => spec.id)
+    throw new ValuetrainError(
+      'VT_CONFIG',
+      `${CONFIG_FILE}: agents.${id}.command: is needed, since no known agent has this id${didYouMean(id, ids)}`,
+      {
+        kind: 'config',
+        hint: 'write its program and arguments there; `valuetrain agents list` shows the known ones',
+      },
+    )
+  }
+  return {
+    ...known,
+    model: entry.model,
+    env: [...known.env, ...entry.env],
+    set: { ...known.set, ...entry.set },
+    ...(entry.login
+      ? { callsModels: false, hosts: [...known.hosts, ...entry.hosts, ...(known.login?.hosts ?? [])], byLogin: true }
+      : { hosts: [...known.hosts, ...entry.hosts] }),
+  }
 }

@@ -9,6 +9,7 @@ import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { decide } from '../gates/index.ts'
 import { ask } from './check-in.ts'
 import { loadDefinitions, stretchGates } from './definitions.ts'
+import { removeHomes } from './homes.ts'
 import type { Job, Step } from './job.ts'
 import { judgeOn } from './judge.ts'
 import type { Ports } from './ports.ts'
@@ -122,6 +123,7 @@ export async function takeDown(ports: Ports, ticket: string, config: Config): Pr
   if (head !== undefined && (await isAncestor(repository.git, head, base))) {
     await repository.git.run(['update-ref', '-d', `refs/heads/${branch}`, head])
   }
+  await removeHomes(repository.stateDir, ticket)
   return { rescue }
 }
 

@@ -58,6 +58,9 @@ export interface Ledger {
   /** Moments answered, as `moment:phase:attempt`. */
   checkedIn: Set<string>
   lastTurn: (EventData<'TURN_ENDED'> & { at: string }) | undefined
+  /** Who works the turn that began last, and the runtimes' own sessions by phase and runtime. */
+  working: { turn: string; place: string } | undefined
+  sessions: Map<string, string>
   handOffs: string[]
   notes: string[]
   work: EventData<'WORK_COMMITTED'>[]
@@ -223,6 +226,8 @@ function emptyLedger(): Ledger {
     checkIn: undefined,
     checkedIn: new Set(),
     lastTurn: undefined,
+    working: undefined,
+    sessions: new Map(),
     handOffs: [],
     notes: [],
     work: [],
@@ -234,6 +239,11 @@ function emptyLedger(): Ledger {
     actors: { human: 0, agent: 0 },
     visits: [],
   }
+}
+
+/** Returns the key under which a runtime's session for a phase is kept. */
+export function sessionPlace(phase: string, runtime: string): string {
+  return `${phase} ${runtime}`
 }
 
 interface Facts {
@@ -259,7 +269,11 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
   ROUTED: (ledger, data) => {
     ledger.routes.push(data)
   },
+  TURN_STARTED: (ledger, { turn, phase, runtime }) => {
+    ledger.working = { turn, place: sessionPlace(phase, runtime) }
+  },
   TURN_ENDED: (ledger, data, { at }) => {
+    if (data.session && ledger.working?.turn === data.turn) ledger.sessions.set(ledger.working.place, data.session)
     ledger.lastTurn = { ...data, at }
     if (data.handOff) ledger.handOffs.push(data.handOff)
     ledger.notes.push(...data.decisions)

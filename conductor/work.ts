@@ -14,11 +14,12 @@ import { allowedTools } from '../modes/tools.ts'
 import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
+import { homeOf } from './homes.ts'
 import type { Job, Step } from './job.ts'
 import { asMetered, openModels } from './models.ts'
 import { withTrailers, writePapers } from './record.ts'
 import { chooseRoute, routedLabels } from './route.ts'
-import { itemName, itemsHeld } from './state.ts'
+import { itemName, itemsHeld, sessionPlace } from './state.ts'
 
 /** Enters the phase that is due and fixes in the log what it asks. */
 export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<Step> {
@@ -81,6 +82,7 @@ export async function workTurn(job: Job): Promise<Step> {
     throw error
   })
   const refused: { tool: string; reason: string }[] = []
+  const earlier = desk.state.ledger.sessions.get(sessionPlace(phase as string, chosen.runtime.id))
   const started = { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from }
   await desk.record('TURN_STARTED', chosen.runtime.usesJail ? { ...started, jailed: jail !== undefined } : started)
   const worked = chosen.runtime.turn(
@@ -103,6 +105,8 @@ export async function workTurn(job: Job): Promise<Step> {
       limits: job.definitions.config.limits,
       signal: models ? AbortSignal.any([job.signal, models.signal]) : job.signal,
       ...(models ? { models: models.access } : {}),
+      home: homeOf(desk.ports.repository.stateDir, desk.ticket, chosen.runtime.id),
+      ...(earlier === undefined ? {} : { resume: earlier }),
       ...(jail ? { jail } : {}),
     },
     (event) => {
@@ -205,8 +209,8 @@ async function closeTurn(jail: Jail | undefined, models: ModelRun | undefined): 
 }
 
 function turnFacts(result: TurnResult) {
-  const { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, decisions, handOff } = result
-  const facts = { outcome, reason, exit, signal, until, usage, outputDigest, outputTail, handOff }
+  const { outcome, reason, exit, signal, until, usage, quota, session, outputDigest, outputTail, decisions, handOff } = result
+  const facts = { outcome, reason, exit, signal, until, usage, quota, session, outputDigest, outputTail, handOff }
   const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
   const trailers = Object.fromEntries(Object.entries(result.trailers ?? {}).filter(([name]) => !name.startsWith('Signed')))
   return {

@@ -22,6 +22,70 @@ const upstream = (url: string, key: string | null) =>
     })
     .prefault({})
 
+/**
+ * An agent of the repository's own: a command that works by itself, a program that speaks ACP, or a bare model that our
+ * own loop of tools works with.
+ */
+const AgentEntry = z
+  .strictObject({
+    command: Argv.optional().describe(
+      'Program and arguments, with `exec` and `acp`; an argument {brief} is replaced by the brief, {cwd}, {url}, {key} and {model} by what they name. Not needed under the id of a known agent.',
+    ),
+    protocol: z
+      .enum(['exec', 'acp', 'ollama', 'openai'])
+      .default('exec')
+      .describe(
+        'How it is spoken with. `ollama` and `openai` are no programs but our own loop around a model, at the address under `models`.',
+      ),
+    dialect: z
+      .enum(['text', 'events', 'claude', 'codex', 'gemini', 'opencode', 'pi'])
+      .default('text')
+      .describe('How it tells what it does, with `exec`; `text` has no final event, so that the exit code and the diff decide.'),
+    usage: z
+      .enum(['step', 'run'])
+      .nullable()
+      .default(null)
+      .describe('What a line with figures counts: one step, or the run so far. null is as its dialect has it.'),
+    env: z.array(z.string()).default([]).describe('Names of environment variables it gets besides those of `workspace.env`.'),
+    set: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Variables it gets as they stand here; {url}, {key}, {model}, {cwd} and {home} are replaced.'),
+    resume: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Arguments with {session} that take up an earlier turn of the ticket; they stand where the command says {resume}.',
+      ),
+    home: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe(
+        'Variable that is set to a folder of its own, kept as long as the ticket; its sessions have to be there to be resumed.',
+      ),
+    hosts: z.array(z.string()).default([]).describe('Hosts it may reach from its jail, as `host` or `host:port`.'),
+    callsModels: z.boolean().default(false).describe('Whether it is given a metered way to models.'),
+    login: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether a known agent works by the user's own login with its vendor instead of the gateway: it may reach that vendor alone, its use is quota and not money, and it is refused where a budget is set.",
+      ),
+    graceMs: z.int().min(1).default(2_000).describe('Milliseconds between asking its processes to end and killing them.'),
+    model: z.string().nullable().default(null).describe('Name of the model; `ollama` and `openai` have to have one.'),
+    context: z
+      .int()
+      .min(8_192)
+      .default(65_536)
+      .describe('Tokens of context, with `ollama` and `openai`; a model that has fewer is refused.'),
+    answer: z.int().min(256).default(8_192).describe('Tokens of one answer, with `ollama` and `openai`.'),
+  })
+  .refine(({ protocol, model }) => (protocol !== 'ollama' && protocol !== 'openai') || model !== null, {
+    path: ['model'],
+    message: 'is needed with the protocols ollama and openai',
+  })
+
 /** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
 export const Config = z.strictObject({
   version: z.literal(1).default(1).describe('Format version of this file.'),
@@ -87,22 +151,7 @@ export const Config = z.strictObject({
     .prefault({})
     .describe('Worktrees and the checkouts in which gates judge.'),
   agents: z
-    .record(
-      Slug,
-      z.strictObject({
-        command: Argv.describe('Program and arguments; an argument {brief} is replaced by the brief.'),
-        protocol: z.enum(['exec', 'acp']).default('exec').describe('How it is spoken with.'),
-        dialect: z
-          .enum(['text', 'events', 'claude', 'codex', 'gemini', 'opencode'])
-          .default('text')
-          .describe(
-            'How it tells what it does, with `exec`; `text` has no final event, so that the exit code and the diff decide.',
-          ),
-        env: z.array(z.string()).default([]).describe('Names of environment variables it gets besides those of `workspace.env`.'),
-        hosts: z.array(z.string()).default([]).describe('Hosts it may reach from its jail, as `host` or `host:port`.'),
-        callsModels: z.boolean().default(false).describe('Whether it is given a metered way to models.'),
-      }),
-    )
+    .record(Slug, AgentEntry)
     .default({})
     .describe('Agents of this repository by id, besides the built-in ones; one with the id of a built-in one takes its place.'),
   jail: z
@@ -179,9 +228,13 @@ export const Config = z.strictObject({
       gateMs: ms.default(600_000),
       setupMs: ms.default(900_000),
       outputBytes: ms.default(1_000_000),
+      calls: z.int().min(1).default(400),
+      tokens: z.int().min(1).nullable().default(null),
     })
     .prefault({})
-    .describe('Limits of turns, gates and set-up, in milliseconds and bytes.'),
+    .describe(
+      'Limits of turns, gates and set-up, in milliseconds and bytes; `calls` of models and `tokens`, in and out, are those of one turn.',
+    ),
   size: z
     .strictObject({ warnBytes: ms.default(1_000_000), maxBytes: ms.default(5_000_000) })
     .prefault({})

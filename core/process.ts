@@ -26,6 +26,8 @@ export interface ProcessOptions {
   /** Sees every byte of output, however much there is. */
   onChunk?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void
   onStart?: (pid: number) => void
+  /** Tells whether it is at work though it prints nothing; silence is not counted then. */
+  isBusy?: () => boolean
   /** Fed to standard input; without it the input is empty. */
   input?: string
   /** Is given standard input, open, for as long as the program runs; for programs one converses with. */
@@ -110,10 +112,14 @@ async function runGroup(
 ): Promise<{ exit: number | null; signal?: string }> {
   const { mark, output, result } = run
   const stop = stopper()
-  const limits = watchLimits(options.limits ?? {}, (limit) => {
-    result.timedOut = limit
-    stop.now()
-  })
+  const limits = watchLimits(
+    options.limits ?? {},
+    (limit) => {
+      result.timedOut = limit
+      stop.now()
+    },
+    options.isBusy,
+  )
   const abort = () => {
     result.aborted = true
     stop.now()
@@ -235,15 +241,19 @@ function exitOfFailure(cause: unknown, result: { missing: boolean }): number {
 }
 
 /** Four limits that stand alone: until it runs, until it first says something, between two words, and in all. */
-function watchLimits(limits: Partial<TurnLimits>, onLimit: (limit: Limit) => void) {
+function watchLimits(limits: Partial<TurnLimits>, onLimit: (limit: Limit) => void, isBusy: () => boolean = () => false) {
   const timers = new Map<Limit, NodeJS.Timeout>()
+  const reached = (limit: Limit, ms: number) => {
+    if (limit === 'silence' && isBusy()) set(limit, ms)
+    else onLimit(limit)
+  }
   const set = (limit: Limit, ms: number | undefined) => {
     clearTimeout(timers.get(limit))
     // Timers take 31 bits of milliseconds; what is longer than 24 days is no limit.
     if (ms !== undefined && ms < 2 ** 31)
       timers.set(
         limit,
-        setTimeout(() => onLimit(limit), ms),
+        setTimeout(() => reached(limit, ms), ms),
       )
   }
   set('launch', limits.launchMs)

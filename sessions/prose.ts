@@ -76,7 +76,10 @@ const PROSE: Prose = {
     ...(d.until === undefined ? [] : [`It can go on from ${code(d.until)}.`]),
     ...(d.usage === undefined
       ? []
-      : [`Used ${d.usage.tokensIn} tokens in, ${d.usage.tokensOut} tokens out, ${d.usage.costUsd} US dollars.`]),
+      : d.quota === true
+        ? [`Used ${d.usage.tokensIn} tokens in, ${d.usage.tokensOut} tokens out of a login's quota, by the agent's own count.`]
+        : [`Used ${d.usage.tokensIn} tokens in, ${d.usage.tokensOut} tokens out, ${d.usage.costUsd} US dollars.`]),
+    ...(d.session === undefined ? [] : [`Its own session is ${code(d.session)}.`]),
     ...bullets(
       'Decisions it reports:',
       d.decisions.map((decision) => code(decision)),

@@ -1,5 +1,5 @@
 import type { RuntimeEvent } from '../../core/contracts/runtime.ts'
-import { countOf, type Dialect, limitIn, listOf, objectOf, type Reading, textOf, type Unknown } from './dialect.ts'
+import { countOf, type Dialect, idOf, limitIn, listOf, objectOf, type Reading, textOf, type Unknown } from './dialect.ts'
 
 /**
  * What `claude -p --output-format stream-json --verbose` prints: messages as of its API, then one `result` line with the
@@ -12,11 +12,18 @@ export const claudeDialect: Dialect = {
     const entry = objectOf(line)
     if (entry.type === 'assistant') return { events: listOf(objectOf(entry.message).content).flatMap(eventsOf) }
     if (entry.type === 'user') {
-      const failed = listOf(objectOf(entry.message).content).filter(
-        (part) => part.type === 'tool_result' && part.is_error === true,
-      )
-      return { events: failed.map(() => ({ type: 'tool', name: 'tool', summary: '', state: 'failed' }) as const) }
+      const results = listOf(objectOf(entry.message).content).filter((part) => part.type === 'tool_result')
+      return {
+        events: results.map((part) => ({
+          type: 'tool',
+          ...idOf(part.tool_use_id),
+          name: 'tool',
+          summary: '',
+          state: part.is_error === true ? 'failed' : 'done',
+        })),
+      }
     }
+    if (entry.type === 'system') return { session: textOf(entry.session_id) }
     return entry.type === 'result' ? resultOf(entry) : undefined
   },
 }
@@ -27,7 +34,7 @@ function eventsOf(part: Unknown): RuntimeEvent[] {
   if (part.type !== 'tool_use') return []
   const input = objectOf(part.input)
   const summary = textOf(input.command ?? input.file_path ?? input.path ?? input.pattern ?? input.description).slice(0, 200)
-  return [{ type: 'tool', name: textOf(part.name), summary, state: 'started' }]
+  return [{ type: 'tool', ...idOf(part.id), name: textOf(part.name), summary, state: 'started' }]
 }
 
 function resultOf(entry: Unknown): Reading {

@@ -1,5 +1,5 @@
 import type { RuntimeEvent } from '../../core/contracts/runtime.ts'
-import { countOf, type Dialect, limitIn, listOf, objectOf, textOf, type Unknown } from './dialect.ts'
+import { countOf, type Dialect, idOf, limitIn, listOf, objectOf, textOf, type Unknown } from './dialect.ts'
 
 /** What `codex exec --json` prints: items that start and complete, and a turn that is completed or failed. Usage is the run's. */
 export const codexDialect: Dialect = {
@@ -8,6 +8,8 @@ export const codexDialect: Dialect = {
   read(line) {
     const entry = objectOf(line)
     switch (entry.type) {
+      case 'thread.started':
+        return { session: textOf(entry.thread_id) }
       case 'item.started':
       case 'item.completed':
         return { events: eventsOf(objectOf(entry.item), entry.type === 'item.completed') }
@@ -41,12 +43,14 @@ function eventsOf(item: Unknown, isDone: boolean): RuntimeEvent[] {
     case 'todo_list':
       return [{ type: 'plan', steps: listOf(item.items).map((step) => textOf(step.text)) }]
     case 'command_execution':
-      return [{ type: 'tool', name: 'run', summary: textOf(item.command).slice(0, 200), state }]
+      return [{ type: 'tool', ...idOf(item.id), name: 'run', summary: textOf(item.command).slice(0, 200), state }]
     case 'file_change':
       return isDone && !failed ? listOf(item.changes).map(({ path }) => ({ type: 'edit', path: textOf(path) })) : []
     case 'mcp_tool_call':
     case 'web_search':
-      return [{ type: 'tool', name: textOf(item.tool) || 'search', summary: textOf(item.query).slice(0, 200), state }]
+      return [
+        { type: 'tool', ...idOf(item.id), name: textOf(item.tool) || 'search', summary: textOf(item.query).slice(0, 200), state },
+      ]
     default:
       return []
   }

@@ -15,6 +15,8 @@ export interface Reading {
   /** `step` figures are added up, a `run` figure takes the place of all before it. */
   usage?: { of: 'step' | 'run'; usage: Usage }
   final?: FinalWord
+  /** The agent's own name for its session. */
+  session?: string
   /** Calls that the agent's own rules refused. */
   refused?: readonly { tool: string; reason: string }[]
 }
@@ -24,6 +26,8 @@ export interface Dialect {
   id: string
   /** Whether a turn that ends well says so; where it does not, exit code and diff decide alone. */
   hasFinalWord: boolean
+  /** Whether a word that it failed may be followed by a better one, since it tries again by itself. */
+  takesBack?: boolean
   /** Reads one line; undefined for a kind of event it does not know, which is no error. */
   read(line: unknown): Reading | undefined
 }
@@ -49,6 +53,12 @@ export function textOf(value: unknown): string {
 /** Returns a count that an agent reported; what is no such number counts as 0. */
 export function countOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0
+}
+
+/** Returns a name as the `id` of an event, or nothing where there is none. */
+export function idOf(value: unknown): { id?: string } {
+  const id = textOf(value)
+  return id === '' ? {} : { id }
 }
 
 /** Tells whether words of an agent or a provider speak of a usage limit, and until when. */

@@ -1,4 +1,4 @@
-import { countOf, type Dialect, limitIn, objectOf, textOf } from './dialect.ts'
+import { countOf, type Dialect, idOf, limitIn, objectOf, textOf } from './dialect.ts'
 
 /** What `gemini --output-format stream-json` prints: messages, tools, and one `result` with the run's figures. */
 export const geminiDialect: Dialect = {
@@ -7,15 +7,27 @@ export const geminiDialect: Dialect = {
   read(line) {
     const entry = objectOf(line)
     switch (entry.type) {
+      case 'init':
+        return { session: textOf(entry.session_id) }
       case 'message':
         return entry.role === 'assistant' ? { events: [{ type: 'message', text: textOf(entry.content) }] } : {}
       case 'tool_use': {
         const given = objectOf(entry.parameters)
         const summary = textOf(given.command ?? given.file_path ?? given.path ?? given.pattern).slice(0, 200)
-        return { events: [{ type: 'tool', name: textOf(entry.tool_name), summary, state: 'started' }] }
+        return { events: [{ type: 'tool', ...idOf(entry.tool_id), name: textOf(entry.tool_name), summary, state: 'started' }] }
       }
       case 'tool_result':
-        return { events: [{ type: 'tool', name: 'tool', summary: '', state: entry.status === 'error' ? 'failed' : 'done' }] }
+        return {
+          events: [
+            {
+              type: 'tool',
+              ...idOf(entry.tool_id),
+              name: 'tool',
+              summary: '',
+              state: entry.status === 'error' ? 'failed' : 'done',
+            },
+          ],
+        }
       case 'error':
         return { events: [{ type: 'message', text: textOf(entry.message) }] }
       case 'result': {

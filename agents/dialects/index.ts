@@ -1,9 +1,10 @@
 import type { RuntimeEvent } from '../../core/contracts/runtime.ts'
 import { claudeDialect } from './claude.ts'
 import { codexDialect } from './codex.ts'
-import { countOf, type Dialect, limitIn, listOf, objectOf, textOf } from './dialect.ts'
+import { countOf, type Dialect, idOf, limitIn, listOf, objectOf, textOf } from './dialect.ts'
 import { geminiDialect } from './gemini.ts'
 import { opencodeDialect } from './opencode.ts'
+import { piDialect } from './pi.ts'
 
 export type { Dialect, FinalWord } from './dialect.ts'
 
@@ -31,6 +32,8 @@ const eventsDialect: Dialect = {
         const usage = { tokensIn: countOf(entry.tokensIn), tokensOut: countOf(entry.tokensOut), costUsd: countOf(entry.costUsd) }
         return { usage: { of: 'step', usage } }
       }
+      case 'session':
+        return { session: textOf(entry.id) }
       case 'ended': {
         const said = textOf(entry.said)
         const limit = entry.ok === true ? undefined : limitIn(said)
@@ -45,15 +48,16 @@ const eventsDialect: Dialect = {
 
 function toolOf(entry: Record<string, unknown>): RuntimeEvent {
   const state = entry.state === 'failed' || entry.state === 'done' ? entry.state : 'started'
-  return { type: 'tool', name: textOf(entry.name), summary: textOf(entry.summary).slice(0, 200), state }
+  return { type: 'tool', ...idOf(entry.id), name: textOf(entry.name), summary: textOf(entry.summary).slice(0, 200), state }
 }
 
 /** Every dialect by id. */
-export const DIALECTS: Readonly<Record<'text' | 'events' | 'claude' | 'codex' | 'gemini' | 'opencode', Dialect>> = {
+export const DIALECTS: Readonly<Record<'text' | 'events' | 'claude' | 'codex' | 'gemini' | 'opencode' | 'pi', Dialect>> = {
   text: textDialect,
   events: eventsDialect,
   claude: claudeDialect,
   codex: codexDialect,
   gemini: geminiDialect,
   opencode: opencodeDialect,
+  pi: piDialect,
 }

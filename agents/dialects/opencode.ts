@@ -1,4 +1,4 @@
-import { countOf, type Dialect, limitIn, objectOf, textOf } from './dialect.ts'
+import { countOf, type Dialect, idOf, limitIn, objectOf, textOf } from './dialect.ts'
 
 /** What `opencode run --format json` prints: parts of messages, and the end of every step with that step's figures. */
 export const opencodeDialect: Dialect = {
@@ -7,15 +7,26 @@ export const opencodeDialect: Dialect = {
   read(line) {
     const entry = objectOf(line)
     const part = objectOf(entry.part)
+    const session = textOf(entry.sessionID)
     switch (entry.type) {
       case 'text':
-        return { events: [{ type: 'message', text: textOf(part.text) }] }
+        return { session, events: [{ type: 'message', text: textOf(part.text) }] }
       case 'reasoning':
         return { events: [{ type: 'thought', text: textOf(part.text) }] }
       case 'tool_use': {
         const state = objectOf(part.state)
         const how = state.status === 'error' ? 'failed' : state.status === 'completed' ? 'done' : 'started'
-        return { events: [{ type: 'tool', name: textOf(part.tool), summary: textOf(state.title).slice(0, 200), state: how }] }
+        return {
+          events: [
+            {
+              type: 'tool',
+              ...idOf(part.callID),
+              name: textOf(part.tool),
+              summary: textOf(state.title).slice(0, 200),
+              state: how,
+            },
+          ],
+        }
       }
       case 'step_finish': {
         const tokens = objectOf(part.tokens)
@@ -28,7 +39,7 @@ export const opencodeDialect: Dialect = {
         const said = textOf(part.reason)
         // A step that ends for a tool is followed by another one.
         const final = said === 'tool-calls' ? {} : { final: { ok: said === 'stop', said } }
-        return { usage: { of: 'step', usage }, ...final }
+        return { session, usage: { of: 'step', usage }, ...final }
       }
       case 'error': {
         const error = objectOf(entry.error)

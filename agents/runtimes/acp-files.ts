@@ -50,16 +50,23 @@ export async function writeForAgent(
   const { allowed, why } = judgeTool({ role, mode, tools }, 'write')
   if (!allowed) throw RequestError.invalidParams(undefined, why)
   const file = await inWorktree(isOffered, request, path)
+  const refusal = await mayWrite(file, request, kept)
+  if (refusal !== undefined) throw RequestError.invalidParams(undefined, refusal)
+  await writeAtomically(file, content)
+  return relative(await resolveInside(request.cwd, '.'), file)
+}
+
+/** Returns why a file of the worktree is not written for an agent; undefined when it may be. @param file links resolved */
+export async function mayWrite(file: string, request: TurnRequest, kept: readonly string[]): Promise<string | undefined> {
   const own = relative(await resolveInside(request.cwd, '.'), file)
   const artifacts = await resolveInside(request.cwd, request.artifacts)
   const isOurs = own.split('/').includes('.git') || (/^\.valuetrain(?:\/|$)/.test(own) && !isInside(artifacts, file))
   const isKept = kept.some((glob) => (glob.endsWith('/**') ? isInside(glob.slice(0, -3), own) : glob === own))
-  if (isOurs || isKept) throw RequestError.invalidParams(undefined, `${own} is not written for an agent`)
-  await writeAtomically(file, content)
-  return own
+  return isOurs || isKept ? `${own} is not written for an agent` : undefined
 }
 
-async function inWorktree(isOffered: boolean, { cwd }: TurnRequest, path: string): Promise<string> {
+/** Returns where a path of the worktree leads. @throws a protocol error when it leaves the worktree */
+export async function inWorktree(isOffered: boolean, { cwd }: TurnRequest, path: string): Promise<string> {
   if (!isOffered) throw RequestError.methodNotFound('fs')
   return resolveInside(cwd, path).catch(() => {
     throw RequestError.invalidParams(undefined, `${path.slice(0, 200)} is not in the worktree`)

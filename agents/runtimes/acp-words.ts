@@ -51,9 +51,15 @@ export function eventsOfUpdate(update: SessionUpdate, cwd: string): RuntimeEvent
       return [{ type: 'plan', steps: update.entries.map(({ content }) => short(content)) }]
     case 'tool_call':
     case 'tool_call_update': {
-      const { kind, title, status } = update
+      const { kind, title, status, toolCallId } = update
       const state = status === 'completed' ? 'done' : status === 'failed' ? 'failed' : 'started'
-      const call = { type: 'tool' as const, name: kind ?? 'other', summary: short(title ?? '').slice(0, 200), state } as const
+      const call = {
+        type: 'tool' as const,
+        id: toolCallId,
+        name: kind ?? 'other',
+        summary: short(title ?? '').slice(0, 200),
+        state,
+      } as const
       const isEdit = state === 'done' && (update.content ?? []).some(({ type }) => type === 'diff')
       if (!isEdit) return [call]
       const paths = (update.content ?? []).flatMap((part) => (part.type === 'diff' ? [part.path] : []))

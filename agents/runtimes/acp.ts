@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   client,
   methods,
+  type NewSessionResponse,
   ndJsonStream,
   PROTOCOL_VERSION,
   type PromptResponse,
@@ -10,13 +11,15 @@ import {
 } from '@agentclientprotocol/sdk'
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
 import { runJailed } from '../../core/jail-run.ts'
-import type { ProcessResult } from '../../core/process.ts'
+import type { ProcessOptions, ProcessResult } from '../../core/process.ts'
 import type { AgentSpec } from '../agents.ts'
 import { limitIn } from '../dialects/dialect.ts'
 import type { FinalWord } from '../dialects/index.ts'
 import { readForAgent, writeForAgent } from './acp-files.ts'
 import { answerPermission, eventsOfUpdate, type Refusal } from './acp-words.ts'
-import { agentFace, launchOf } from './exec.ts'
+import { watchTools } from './busy.ts'
+import { type AgentSurroundings, agentFace } from './exec.ts'
+import { launchOf } from './launch.ts'
 import { outcomeOf } from './outcome.ts'
 import { openTraces } from './traces.ts'
 import { type AgentEnd, judgeAgent } from './verdict.ts'
@@ -28,14 +31,15 @@ const MESSAGE_BYTES = 16 * 1024 * 1024
 
 /**
  * Returns the runtime of an agent that speaks the Agent Client Protocol over standard input and output, version 1. One turn is one
- * process and one session. In a jail the agent reads and writes files itself and is offered no file methods: what this process
+ * process; its session is a new one, or that of the turn before, loaded again, where the agent can do that. In a jail the agent reads and writes files itself and is offered no file methods: what this process
  * wrote for it would be written outside the jail.
  *
  * @param kept repository paths, or globs ending in two stars, that are not written for an agent
  * @see https://agentclientprotocol.com
  */
-export function acpRuntime(spec: AgentSpec, env: NodeJS.ProcessEnv, kept: readonly string[] = []): Runtime {
-  return { ...agentFace(spec, env), turn: (request, onEvent) => converse(spec, env, kept, request, onEvent) }
+export function acpRuntime(spec: AgentSpec, surroundings: AgentSurroundings, kept: readonly string[] = []): Runtime {
+  const { env } = surroundings
+  return { ...agentFace(spec, surroundings), turn: (request, onEvent) => converse(spec, env, kept, request, onEvent) }
 }
 
 async function converse(
@@ -43,19 +47,26 @@ async function converse(
   env: NodeJS.ProcessEnv,
   kept: readonly string[],
   request: TurnRequest,
-  onEvent: (event: RuntimeEvent) => void,
+  tell: (event: RuntimeEvent) => void,
 ): Promise<TurnResult> {
   const launch = await launchOf(spec, env, request)
+  const busy = watchTools()
+  const onEvent = (event: RuntimeEvent) => {
+    busy.see(event)
+    tell(event)
+  }
   const traces = await openTraces(request, env)
   const refused: Refusal[] = []
   const stop = new AbortController()
   const heard = openStream()
   let talk: Promise<Ending> = Promise.resolve({ lost: 'it was never spoken with' })
-  const ran = await runJailed(request.jail, launch.argv, {
+  const options: ProcessOptions = {
     cwd: request.cwd,
     env: launch.env,
     limits: request.limits,
     signal: stop.signal,
+    graceMs: spec.graceMs,
+    isBusy: busy.isBusy,
     onStart: (pid) => onEvent({ type: 'started', pid }),
     onChunk: (stream, chunk) => {
       if (stream === 'stdout') heard.push(chunk)
@@ -76,7 +87,8 @@ async function converse(
         stop.abort()
       })
     },
-  })
+  }
+  const ran = await runJailed(request.jail, launch.argv, options, { writable: launch.writable })
   heard.end()
   const ending = await Promise.race([talk, delay(GOODBYE_MS, { lost: 'it ended in the middle' } as Ending)])
   stop.abort()
@@ -92,11 +104,19 @@ async function converse(
     request,
   )
   const { exit, outputDigest, outputTail } = ran
-  return { ...verdict, exit, outputDigest, outputTail: outputTail.slice(-TAIL_CHARACTERS) }
+  const session = 'word' in ending ? ending.session : undefined
+  return {
+    ...verdict,
+    exit,
+    ...(session === undefined ? {} : { session }),
+    ...(spec.byLogin ? { quota: true } : {}),
+    outputDigest,
+    outputTail: outputTail.slice(-TAIL_CHARACTERS),
+  }
 }
 
 /** How a conversation ended: by the agent's word, or without one. */
-type Ending = { word: FinalWord } | { lost: string }
+type Ending = { word: FinalWord; session?: string } | { lost: string }
 
 /** Says what ended the turn besides the agent. That we ended the process after its last word is nothing to tell. */
 function whatStopped(ran: ProcessResult, request: TurnRequest, ending: Ending): AgentEnd['stopped'] {
@@ -125,8 +145,11 @@ interface Talk {
 async function speak(stream: Stream, talk: Talk): Promise<Ending> {
   const { request, onEvent } = talk
   const hasFiles = request.jail === undefined
+  /** An agent that loads a session tells all of it again; that is not this turn. */
+  let isReplaying = false
   const app = client({ name: 'valuetrain' })
     .onNotification(methods.client.session.update, ({ params }) => {
+      if (isReplaying) return
       for (const event of eventsOfUpdate(params.update, request.cwd)) onEvent(event)
     })
     .onRequest(methods.client.session.requestPermission, ({ params }) => {
@@ -143,7 +166,7 @@ async function speak(stream: Stream, talk: Talk): Promise<Ending> {
       return {}
     })
   return app.connectWith(stream, async (agent) => {
-    const { protocolVersion } = await agent.request(methods.agent.initialize, {
+    const { protocolVersion, agentCapabilities } = await agent.request(methods.agent.initialize, {
       protocolVersion: PROTOCOL_VERSION,
       clientCapabilities: { fs: { readTextFile: hasFiles, writeTextFile: hasFiles } },
       clientInfo: { name: 'valuetrain', version: '1' },
@@ -153,7 +176,20 @@ async function speak(stream: Stream, talk: Talk): Promise<Ending> {
         word: { ok: false, said: `it speaks version ${protocolVersion} of the protocol, and ${PROTOCOL_VERSION} is needed` },
       }
     }
-    const { sessionId } = await agent.request(methods.agent.session.new, { cwd: request.cwd, mcpServers: [] })
+    const place = { cwd: request.cwd, mcpServers: [] }
+    const load = async (session: string): Promise<string | undefined> => {
+      isReplaying = true
+      const loaded = await agent.request(methods.agent.session.load, { ...place, sessionId: session }).then(
+        () => session,
+        // It may have forgotten the session; a new one does as well.
+        () => undefined,
+      )
+      isReplaying = false
+      return loaded
+    }
+    const earlier =
+      agentCapabilities?.loadSession === true && request.resume !== undefined ? await load(request.resume) : undefined
+    const sessionId = earlier ?? (await agent.request<NewSessionResponse>(methods.agent.session.new, place)).sessionId
     const cancel = () => {
       void agent.notify(methods.agent.session.cancel, { sessionId }).catch(() => {})
       setTimeout(() => talk.stop.abort(), GOODBYE_MS).unref()
@@ -163,7 +199,7 @@ async function speak(stream: Stream, talk: Talk): Promise<Ending> {
     try {
       const prompt = [{ type: 'text' as const, text: request.brief }]
       const { stopReason } = await agent.request<PromptResponse>(methods.agent.session.prompt, { sessionId, prompt })
-      return { word: { ok: stopReason === 'end_turn', said: stopReason } }
+      return { word: { ok: stopReason === 'end_turn', said: stopReason }, session: sessionId }
     } finally {
       request.signal.removeEventListener('abort', cancel)
     }

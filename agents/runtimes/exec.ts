@@ -1,8 +1,12 @@
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
 import { runJailed } from '../../core/jail-run.ts'
-import { findProgram, probeProgram } from '../../core/programs.ts'
+import type { ProcessOptions } from '../../core/process.ts'
+import { probeProgram } from '../../core/programs.ts'
 import type { AgentSpec } from '../agents.ts'
 import { DIALECTS } from '../dialects/index.ts'
+import { watchTools } from './busy.ts'
+import { launchOf } from './launch.ts'
+import { loginFiles } from './login.ts'
 import { outcomeOf } from './outcome.ts'
 import { openTraces } from './traces.ts'
 import { readTranscript } from './transcript.ts'
@@ -15,56 +19,60 @@ const ARGUMENT_BYTES = 131_071
 /**
  * Returns the runtime of an agent that is a command: it is given the brief, works by itself in the worktree and prints a
  * transcript. Its processes are a group that ends with the turn.
- *
- * @param env environment that git and the look-up of programs start from; the agent gets of it what its entry names
  */
-export function execRuntime(spec: AgentSpec, env: NodeJS.ProcessEnv): Runtime {
+export function execRuntime(spec: AgentSpec, surroundings: AgentSurroundings): Runtime {
   return {
-    ...agentFace(spec, env),
-    turn: (request, onEvent) => runAgent(spec, env, request, onEvent),
+    ...agentFace(spec, surroundings),
+    turn: (request, onEvent) => runAgent(spec, surroundings.env, request, onEvent),
   }
 }
 
 /** Returns what every runtime of an agent says of itself. */
-export function agentFace(spec: AgentSpec, env: NodeJS.ProcessEnv): Omit<Runtime, 'turn'> {
+export function agentFace(spec: AgentSpec, { env, isLimited = false }: AgentSurroundings): Omit<Runtime, 'turn'> {
   return {
     id: spec.id,
     title: spec.title,
     usesJail: true,
     hosts: spec.hosts,
     callsModels: spec.callsModels,
-    async probe() {
-      if (spec.program.includes('/')) return { ready: true, why: `${spec.program}, from the configuration` }
-      const found = await probeProgram(spec.program, env)
-      if (found === undefined) return { ready: false, why: `there is no \`${spec.program}\` on PATH` }
-      return { ready: true, why: found.version ?? 'it tells no version' }
-    },
+    probe: () => probeAgent(spec, env, isLimited),
     accepts: () => ({ accepted: true, why: 'an agent can take any issue' }),
   }
 }
 
-/** Returns the command line and environment of an agent for one turn. */
-export async function launchOf(
-  spec: AgentSpec,
-  env: NodeJS.ProcessEnv,
-  request: TurnRequest,
-): Promise<{ argv: string[]; env: Record<string, string>; input: string | undefined }> {
-  const fill = (text: string) =>
-    text
-      .replaceAll('{cwd}', request.cwd)
-      .replaceAll('{turn}', request.turn)
-      .replaceAll('{sandbox}', request.jail ? 'danger-full-access' : 'workspace-write')
-      .replaceAll('{url}', request.models?.url ?? '')
-  // Options come after the first word, which is a sub-command where there are any.
-  const ordered = [...spec.args.slice(0, 1), ...(request.models ? spec.modelArgs : []), ...spec.args.slice(1)]
-  const hasBrief = spec.args.includes('{brief}')
-  const passed = spec.env.flatMap((name): [string, string][] => (env[name] === undefined ? [] : [[name, env[name]]]))
-  const program = (await findProgram(spec.program, request.env)) ?? spec.program
-  return {
-    argv: [program, ...ordered.map((arg) => (arg === '{brief}' ? request.brief : fill(arg)))],
-    env: { ...request.env, ...Object.fromEntries(passed), ...spec.set, ...request.models?.env },
-    input: hasBrief ? undefined : request.brief,
+/** What a runtime of an agent is told of where it works. */
+export interface AgentSurroundings {
+  /** Environment that git and the look-up of programs start from; the agent gets of it what its entry names. */
+  env: NodeJS.ProcessEnv
+  /** Whether a budget in money is set. */
+  isLimited?: boolean
+}
+
+async function probeAgent(spec: AgentSpec, env: NodeJS.ProcessEnv, isLimited: boolean): Promise<{ ready: boolean; why: string }> {
+  if (spec.byLogin) {
+    if (isLimited) return { ready: false, why: 'it works by a login, whose use has no price, and a budget in money is set' }
+    if ((await loginFiles(spec, env)).length === 0)
+      return { ready: false, why: `nobody is logged in to it here (${spec.login?.files.join(', ') ?? 'it has no login'})` }
   }
+  if (spec.program.includes('/')) return { ready: true, why: `${spec.program}, from the configuration` }
+  const found = await probeProgram(spec.program, env)
+  if (found === undefined) return { ready: false, why: `there is no \`${spec.program}\` on PATH` }
+  const { least } = spec.versions
+  if (least !== undefined && found.version !== null && isOlder(found.version, least)) {
+    return { ready: false, why: `${found.version} is too old; ${least} is the oldest that is driven here` }
+  }
+  return { ready: true, why: found.version ?? 'it tells no version' }
+}
+
+/** Compares the first version in a text; one that has none is not older. */
+function isOlder(text: string, least: string): boolean {
+  const found = /\d+(?:\.\d+)+/.exec(text)?.[0].split('.').map(Number)
+  if (found === undefined) return false
+  for (const [index, want] of least.split('.').map(Number).entries()) {
+    const have = found[index] ?? 0
+    if (have !== want) return have < want
+  }
+  return false
 }
 
 async function runAgent(
@@ -79,12 +87,18 @@ async function runAgent(
   }
   const traces = await openTraces(request, env)
   const dialect = DIALECTS[spec.dialect]
-  const reader = readTranscript(dialect, onEvent)
-  const ran = await runJailed(request.jail, launch.argv, {
+  const busy = watchTools()
+  const reader = readTranscript(dialect, { usage: spec.usage }, (event) => {
+    busy.see(event)
+    onEvent(event)
+  })
+  const options: ProcessOptions = {
     cwd: request.cwd,
     env: launch.env,
     limits: request.limits,
     signal: request.signal,
+    graceMs: spec.graceMs,
+    isBusy: busy.isBusy,
     ...(launch.input === undefined ? {} : { input: launch.input }),
     onStart: (pid) => onEvent({ type: 'started', pid }),
     onOutput: (stream, text) => {
@@ -93,7 +107,8 @@ async function runAgent(
     onChunk: (stream, chunk) => {
       if (stream === 'stdout') reader.add(chunk)
     },
-  })
+  }
+  const ran = await runJailed(request.jail, launch.argv, options, { writable: launch.writable })
   const said = reader.end()
   const verdict = judgeAgent(
     {
@@ -110,7 +125,9 @@ async function runAgent(
     ...verdict,
     exit: ran.exit,
     ...(ran.signal ? { signal: ran.signal } : {}),
-    ...(said.usage ? { usage: said.usage } : {}),
+    ...(said.usage ? { usage: spec.byLogin ? { ...said.usage, costUsd: 0 } : said.usage } : {}),
+    ...(spec.byLogin ? { quota: true } : {}),
+    ...(said.session ? { session: said.session } : {}),
     outputDigest: ran.outputDigest,
     outputTail: ran.outputTail.slice(-TAIL_CHARACTERS),
   }

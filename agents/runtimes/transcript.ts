@@ -9,6 +9,8 @@ export interface Transcript {
   /** The last word on how the turn ended; a word that it failed is not taken back by a later one that it did not. */
   final: FinalWord | undefined
   usage: Usage | undefined
+  /** The agent's own name for its session. */
+  session: string | undefined
   refused: readonly { tool: string; reason: string }[]
   /** Lines that were no JSON, or too long to be read. */
   unread: number
@@ -17,11 +19,18 @@ export interface Transcript {
 /**
  * Returns a reader of what an agent prints, line by line as it comes. Nothing it prints makes the reader fail: lines that are no
  * JSON, are too long, are no text, or are cut off at the end are counted.
+ *
+ * @param usage what a line with figures counts, where that is not as the dialect has it
  */
-export function readTranscript(dialect: Dialect, onEvent: (event: RuntimeEvent) => void) {
+export function readTranscript(
+  dialect: Dialect,
+  { usage: counts }: { usage: 'step' | 'run' | null },
+  onEvent: (event: RuntimeEvent) => void,
+) {
   const transcript = {
     final: undefined as FinalWord | undefined,
     usage: undefined as Usage | undefined,
+    session: undefined as string | undefined,
     refused: [] as { tool: string; reason: string }[],
     unread: 0,
   }
@@ -48,14 +57,16 @@ export function readTranscript(dialect: Dialect, onEvent: (event: RuntimeEvent) 
     if (reading === undefined) return
     for (const event of reading.events ?? []) onEvent(event)
     if (reading.usage) {
-      transcript.usage = reading.usage.of === 'run' ? reading.usage.usage : sumOf(transcript.usage, reading.usage.usage)
+      transcript.usage =
+        (counts ?? reading.usage.of) === 'run' ? reading.usage.usage : sumOf(transcript.usage, reading.usage.usage)
       onEvent({ type: 'usage', usage: reading.usage.usage })
     }
     for (const refusal of reading.refused ?? []) {
       transcript.refused.push(refusal)
       onEvent({ type: 'permission', allowed: false, ...refusal })
     }
-    if (reading.final && transcript.final?.ok !== false) transcript.final = reading.final
+    if (reading.session) transcript.session = reading.session
+    if (reading.final && (dialect.takesBack || transcript.final?.ok !== false)) transcript.final = reading.final
   }
   return {
     add(chunk: Buffer): void {

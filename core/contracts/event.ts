@@ -149,6 +149,10 @@ export const EVENT_DATA = {
     outputTail: z.string().optional(),
     decisions: z.array(z.string()).default([]),
     handOff: z.string().optional(),
+    /** The runtime's own name for its session, by which a later turn may take it up. */
+    session: z.string().max(200).optional(),
+    /** Whether the usage is of a login's quota, as the agent counted it, and no money. */
+    quota: z.boolean().optional(),
     /** Trailers for the commit of what this turn changed, beside those of the conductor. */
     trailers: z.record(z.string().regex(/^[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)+$/), z.string().regex(/^[^\r\n]+$/)).optional(),
   },

@@ -10,6 +10,9 @@ export interface TurnLimits {
   totalMs: number
   /** Bytes of output kept; the rest is counted and dropped. */
   outputBytes: number
+  /** Calls of models, and tokens in and out, that one turn may take; the gateway counts them. */
+  calls?: number
+  tokens?: number | null
 }
 
 /** What a runtime is asked to do: one turn of one role in one mode of one ticket. */
@@ -41,6 +44,10 @@ export interface TurnRequest {
   jail?: Pick<Jail, 'wrap'>
   /** The metered way to models, for a runtime that `callsModels`; `env` names it, too. */
   models?: ModelAccess
+  /** Absolute; a folder of the runtime's own outside the worktree, kept as long as the ticket. */
+  home?: string
+  /** What the runtime said was its session at an earlier turn of this phase, to be taken up where it can. */
+  resume?: string
 }
 
 export type RuntimeEvent =
@@ -48,7 +55,8 @@ export type RuntimeEvent =
   | { type: 'message'; text: string }
   | { type: 'thought'; text: string }
   | { type: 'plan'; steps: readonly string[] }
-  | { type: 'tool'; name: string; summary: string; state: 'started' | 'done' | 'failed' }
+  /** `id` is the same from start to end; a tool that has started and not ended is running, and its agent not silent. */
+  | { type: 'tool'; id?: string; name: string; summary: string; state: 'started' | 'done' | 'failed' }
   | { type: 'permission'; tool: string; allowed: boolean; reason: string }
   | { type: 'edit'; path: string }
   | { type: 'usage'; usage: Usage }
@@ -79,6 +87,10 @@ export interface TurnResult {
   /** ISO 8601, with `limited`. */
   until?: string
   usage?: Usage
+  /** Whether the usage is of a login's quota, which is no money. */
+  quota?: boolean
+  /** The runtime's own name for its session, by which a later turn may take it up. */
+  session?: string
   /** SHA-256 of everything printed, and the last lines of it. */
   outputDigest?: string
   outputTail?: string

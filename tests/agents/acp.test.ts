@@ -36,7 +36,7 @@ describe('an agent over ACP, named by the configuration alone', () => {
     expect(events.filter(({ type }) => type !== 'started')).toEqual([
       { type: 'message', text: 'working' },
       { type: 'plan', steps: ['edit a.txt'] },
-      { type: 'tool', name: 'edit', summary: 'a.txt', state: 'done' },
+      { type: 'tool', id: 't1', name: 'edit', summary: 'a.txt', state: 'done' },
       { type: 'edit', path: 'a.txt' },
     ])
   })

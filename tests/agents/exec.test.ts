@@ -83,8 +83,8 @@ describe('a command-line agent', () => {
     expect([result.outcome, result.usage]).toEqual(['completed', { tokensIn: 100, tokensOut: 7, costUsd: 0 }])
     expect(events.slice(0, -1)).toEqual([
       { type: 'thought', text: 'think' },
-      { type: 'tool', name: 'run', summary: 'npm test', state: 'started' },
-      { type: 'tool', name: 'run', summary: 'npm test', state: 'failed' },
+      { type: 'tool', id: '1', name: 'run', summary: 'npm test', state: 'started' },
+      { type: 'tool', id: '1', name: 'run', summary: 'npm test', state: 'failed' },
       { type: 'edit', path: 'a.txt' },
     ])
   })
@@ -186,7 +186,10 @@ describe('a command-line agent', () => {
 
   test('that is not installed is not ready, and says so', async () => {
     const spec = KNOWN_AGENTS.find(({ id }) => id === 'claude') as (typeof KNOWN_AGENTS)[number]
-    expect(await execRuntime(spec, { PATH: '/nowhere' }).probe()).toEqual({ ready: false, why: 'there is no `claude` on PATH' })
+    expect(await execRuntime(spec, { env: { PATH: '/nowhere' } }).probe()).toEqual({
+      ready: false,
+      why: 'there is no `claude` on PATH',
+    })
   })
 
   test('reaches models by the metered address where there is one, and only then', async () => {
@@ -198,6 +201,7 @@ describe('a command-line agent', () => {
     expect(plain.argv).toEqual(['codex', 'exec', '--json', '--skip-git-repo-check', '-C', '/w', '-s', 'workspace-write', '-'])
     expect(metered.argv.slice(0, 5)).toEqual(['codex', 'exec', '-c', 'model_provider="metered"', '-c'])
     expect(metered.argv[5]).toContain('base_url="http://127.0.0.1:5000/v1"')
+    expect(metered.argv[7]).toBe('web_search="disabled"')
     expect([plain.env, metered.env]).toEqual([{ PATH: '/nowhere' }, { PATH: '/nowhere', OPENAI_API_KEY: 'k' }])
   })
 })

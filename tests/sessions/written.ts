@@ -78,6 +78,7 @@ export function eventsOfEveryType(ids: Ids): { type: EventType; data: EventInput
       signal: 'SIGTERM',
       until: '2026-01-02T00:00:00.000Z',
       usage: { tokensIn: 10, tokensOut: 2, costUsd: 0.125 },
+      session: 'a-session',
       decisions: ['keep the old parser'],
       handOff: 'see *notes*',
       outputTail: 'zero\u200bwidth \u0007bell \u202eright to left',

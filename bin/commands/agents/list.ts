@@ -20,7 +20,7 @@ export default defineCommand({
           title,
           protocol: spec?.protocol ?? null,
           program: spec?.program ?? null,
-          writtenFor: spec?.writtenFor ?? null,
+          versions: spec?.versions ?? null,
           usesJail,
           ...(await probe()),
         }
