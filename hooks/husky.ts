@@ -36,14 +36,19 @@ export async function addHuskyLines(root: string, names: readonly string[]): Pro
 }
 
 const MARK = '# valuetrain'
-const DISPATCH = 'h="$(git rev-parse --git-common-dir)/valuetrain/hooks/dispatch"'
+/** Finds the clone's dispatcher in the words of the shell alone, since a call of git costs more than all else here. */
+const DISPATCH =
+  'g=${GIT_DIR:-.git}; [ ! -f "$g/commondir" ] || { read -r c <"$g/commondir"; case $c in /*) g=$c ;; *) g=$g/$c ;; esac; }; ' +
+  '[ -d "$g" ] || g=$(git rev-parse --git-common-dir); h=$g/valuetrain/hooks/dispatch'
 const MISSING = 'valuetrain: no hooks are installed in this clone; run `npx valuetrain hooks install`'
 
-/** Returns the line that calls the dispatcher; where that is missing, what comes before an act refuses it. */
+/**
+ * Returns the line that reads the dispatcher, in a shell of its own, so that lines after it still run; where it is missing,
+ * what comes before an act refuses it.
+ */
 export function huskyLine(name: string): string {
-  const isAfter = name.startsWith('post-')
-  const otherwise = isAfter ? '' : ` || { echo '${MISSING}' >&2; exit 1; }`
-  return isAfter
-    ? `${DISPATCH}; [ ! -x "$h" ] || "$h" ${name} "$@" ${MARK}`
-    : `${DISPATCH}; [ -x "$h" ]${otherwise}; "$h" ${name} "$@" ${MARK}`
+  const otherwise = name.startsWith('post-') ? '' : ` || { echo '${MISSING}' >&2; exit 1; }`
+  return name.startsWith('post-')
+    ? `${DISPATCH}; [ ! -x "$h" ] || (. "$h") ${MARK}`
+    : `${DISPATCH}; [ -x "$h" ]${otherwise}; (. "$h") ${MARK}`
 }

@@ -3,7 +3,7 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { findSecrets } from '../../core/secrets.ts'
-import { RELEVANT } from '../../hooks/dispatcher.ts'
+import { MAYBE_RELEVANT, RELEVANT } from '../../hooks/dispatcher.ts'
 import type { TestRepository } from '../support/repository.ts'
 import { git, hookBundle, KEY, makeHooked, recordsIn, type Said } from './hooked.ts'
 import { sessionFile } from './session-file.ts'
@@ -273,10 +273,17 @@ describe('the fast path', () => {
     const repository = await makeHooked()
     for (const sample of samples) {
       expect([sample.slice(0, 6), findSecrets(`${sample}\n`).length]).toEqual([sample.slice(0, 6), 1])
-      const found = await pipe('grep', ['-qE', RELEVANT], `+${sample}\n`, repository.env)
-      expect([sample.slice(0, 6), found]).toEqual([sample.slice(0, 6), 0])
+      const line = `%${sample}\n`
+      const found = await pipe('grep', ['-qE', RELEVANT], line, repository.env)
+      const maybe = await pipe(
+        'sh',
+        ['-c', `read -r q; case $q in ${MAYBE_RELEVANT}) ;; *) exit 1 ;; esac`],
+        line,
+        repository.env,
+      )
+      expect([sample.slice(0, 6), found, maybe]).toEqual([sample.slice(0, 6), 0, 0])
     }
-    expect(await pipe('grep', ['-qE', RELEVANT], '+const answer = 42\n-x\n+++ b/src/a.ts\n', repository.env)).toBe(1)
+    expect(await pipe('grep', ['-qE', RELEVANT], '%const answer = 42\n-x\n+++ b/src/a.ts\n', repository.env)).toBe(1)
   })
 
   it('does not start the program where nothing is relevant', async () => {
