@@ -66,7 +66,9 @@ export async function judgeOn(
   const { desk } = job
   const { ports } = desk
   const { control } = desk.state
-  const checkout = lazily(() => openCheckout(ports.repository, definitions.config, head, job.env))
+  const checkout = lazily(() =>
+    openCheckout(ports.repository, definitions.config, head, job.env, { isJailWaived: ports.isJailWaived, base }),
+  )
   const context: JudgeContext = {
     stage,
     repository: ports.repository,

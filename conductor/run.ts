@@ -10,6 +10,7 @@ import { reapLeftovers } from '../core/process.ts'
 import { defaultBase, requireWorkable } from '../core/repository.ts'
 import { stretches } from '../modes/index.ts'
 import { settleChildren } from './children.ts'
+import { commitWork } from './commit.ts'
 import { committedConfig, type Definitions, loadDefinitions, pipelineNamed } from './definitions.ts'
 import { deliver, inMergeTurn, mergeDelivered, takeDown } from './deliver.ts'
 import { type Desk, openDesk } from './desk.ts'
@@ -23,7 +24,7 @@ import { isRouted, routedLabels } from './route.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { waitIsOver } from './waiting.ts'
-import { briefRole, commitWork, enterPhase, workTurn } from './work.ts'
+import { briefRole, enterPhase, workTurn } from './work.ts'
 
 export interface RunOptions {
   issue: number

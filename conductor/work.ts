@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
+import { findCommitHooks } from '../core/commit-hooks.ts'
 import type { ModelRun } from '../core/contracts/model.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { openHistory } from '../core/history.ts'
-import { type Jail, openJail } from '../core/jail.ts'
+import { isInside } from '../core/files.ts'
+import { type Jail, jailLimits, openJail, toolFolders } from '../core/jail.ts'
 import { chooseJail } from '../core/jail-probe.ts'
-import { subjectTree } from '../core/tree.ts'
 import { phaseOf } from '../modes/index.ts'
 import { allowedTools } from '../modes/tools.ts'
 import { ask } from './check-in.ts'
@@ -17,7 +17,7 @@ import type { Desk } from './desk.ts'
 import { homeOf } from './homes.ts'
 import type { Job, Step } from './job.ts'
 import { asMetered, openModels } from './models.ts'
-import { withTrailers, writePapers } from './record.ts'
+import { writePapers } from './record.ts'
 import { chooseRoute, routedLabels } from './route.ts'
 import { itemName, itemsHeld, sessionPlace } from './state.ts'
 
@@ -127,31 +127,6 @@ export async function workTurn(job: Job): Promise<Step> {
   return 'go-on'
 }
 
-/**
- * Commits what the turn changed, under a name that a restart finds again: the intent's id is the commit's
- * `Valuetrain-Event`. The repository's own hooks run, since this is code.
- */
-export async function commitWork(job: Job): Promise<Step> {
-  const { desk } = job
-  const { control, ledger } = desk.state
-  if (control.intent === undefined) {
-    const turn = ledger.lastTurn?.turn as string
-    await desk.record('WORK_INTENDED', { phase: control.phase as string, attempt: control.attempt, turn })
-  }
-  const intent = desk.state.control.intent as string
-  const made = (await findCommit(job, intent)) ?? (await makeCommit(job, intent))
-  if (made === undefined) {
-    await desk.record('WORK_UNCHANGED', { intent, subject: await subjectTree(desk.git, 'HEAD') })
-    return 'go-on'
-  }
-  if ('refused' in made) {
-    await desk.record('DECIDED', strike(job, 'hook-refused', [`a hook of the repository refused the commit: ${made.refused}`]))
-    return 'go-on'
-  }
-  await desk.record('WORK_COMMITTED', { intent, ...made })
-  return 'go-on'
-}
-
 /** Returns the data of a failed attempt: another one while attempts are left, else a block. */
 export function strike(
   { desk }: Pick<Job, 'desk'>,
@@ -196,7 +171,24 @@ async function openTurnJail({ desk, definitions }: Job, runtime: Runtime, models
   const { protected: kept } = definitions.config
   const ports = modelsUrl === undefined ? [] : [Number(new URL(modelsUrl).port)]
   const hosts = runtime.hosts ?? []
-  return openJail({ program, worktree: desk.worktree.dir, artifacts, protected: kept, hosts, ports })
+  const { config } = definitions
+  const tools = toolFolders(config, desk.ports.env)
+  return openJail({
+    program,
+    worktree: desk.worktree.dir,
+    artifacts,
+    protected: [...kept, ...(await ownHooks(desk))],
+    hosts,
+    ports,
+    tools,
+    limits: jailLimits(config),
+  })
+}
+
+/** Hooks that lie in the tree are nobody's to change but people's, even where the configuration does not say so. */
+async function ownHooks({ ports, worktree }: Desk): Promise<string[]> {
+  const folder = (await findCommitHooks(ports.repository, worktree.dir))?.folder
+  return folder !== undefined && isInside(worktree.dir, folder) ? [`${relative(worktree.dir, folder)}/**`] : []
 }
 
 /** The jail first: with it the agent is gone, and what it still waited for can be counted. */
@@ -295,60 +287,4 @@ function lastFailures({ control, ledger }: Desk['state']) {
   const failed = Object.values(control.results).filter(({ verdict }) => verdict === 'fail' || verdict === 'inconclusive')
   if (failed.length === 0) return [{ gate: decision.code, reasons: decision.reasons }]
   return failed.map(({ gate, reasons, evidence }) => ({ gate, reasons, outputTail: evidence.outputTail }))
-}
-
-type Made = { commit: string; subject: string; files: number; added: number; removed: number }
-
-async function findCommit({ desk, definitions }: Job, intent: string): Promise<Made | undefined> {
-  const range = `${definitions.commit}..HEAD`
-  const format = '--format=%H %(trailers:key=Valuetrain-Event,valueonly,separator=%x20)'
-  const lines = (await desk.git.text(['log', format, range, '--'])).split('\n')
-  const commit = lines.find((line) => line.endsWith(` ${intent}`))?.split(' ')[0]
-  return commit === undefined ? undefined : measure({ desk }, commit)
-}
-
-async function makeCommit(job: Job, intent: string): Promise<Made | { refused: string } | undefined> {
-  const { desk } = job
-  const own = ['session-*', 'ticket.md', 'checklist.md'].map((name) => `:(top,exclude,glob)${ticketFolder(desk.ticket)}/${name}`)
-  await desk.git.run(['add', '--all', '--', ':(top)', ...own])
-  if (await desk.git.succeeds(['diff', '--cached', '--quiet', 'HEAD', '--', ':(top)', ...own])) return undefined
-  await writePapers(desk)
-  await desk.git.run(['add', '--force', '--', `:(top,glob)${ticketFolder(desk.ticket)}/*`])
-  const before = await desk.git.text(['rev-parse', 'HEAD'])
-  const done = await desk.git.run(['commit', '--quiet', '--file=-'], {
-    input: workMessage(job, intent),
-    hooks: true,
-    okExit: [0, 1, 128],
-    timeoutMs: job.definitions.config.limits.gateMs,
-  })
-  const commit = await desk.git.text(['rev-parse', 'HEAD'])
-  if (commit === before) return { refused: done.stderr.trim().split('\n').slice(-5).join(' / ') || `exit code ${done.code}` }
-  return measure({ desk }, commit)
-}
-
-function workMessage({ desk, definitions }: Job, intent: string): string {
-  const issue = desk.state.ledger.opened?.issue
-  const title = (issue?.title ?? desk.ticket).replace(/\s+/g, ' ').trim()
-  const labels = issue?.labels ?? []
-  const type = labels.includes('bug') ? 'fix' : labels.includes('docs') ? 'docs' : 'feat'
-  const conventional = definitions.config.commits.conventional ? `${type}: ` : ''
-  const subject = `${conventional}${title}`.slice(0, 68)
-  return withTrailers(`${subject} (#${issue?.number})`, {
-    'Valuetrain-Ticket': desk.ticket,
-    'Valuetrain-Session': `${desk.segment}:${desk.head}`,
-    'Valuetrain-Event': intent,
-    ...desk.state.ledger.lastTurn?.trailers,
-  })
-}
-
-async function measure({ desk }: Pick<Job, 'desk'>, commit: string): Promise<Made> {
-  const { paths } = await openHistory(desk.worktree.dir, desk.ports.env).size(`${commit}^`, commit)
-  const own = paths.filter(({ path }) => !path.startsWith('.valuetrain/tickets/'))
-  return {
-    commit,
-    subject: await subjectTree(desk.git, commit),
-    files: own.length,
-    added: own.reduce((total, { added }) => total + added, 0),
-    removed: own.reduce((total, { removed }) => total + removed, 0),
-  }
 }

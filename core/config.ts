@@ -145,6 +145,16 @@ export const Config = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Names of environment variables that commands may see besides PATH, HOME, LANG and TMPDIR.'),
+      hosts: z
+        .array(z.string())
+        .default([])
+        .describe('Hosts that setup may reach from its jail, as `host` (port 443) or `host:port`, e.g. a package registry.'),
+      tools: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Paths outside the repository, absolute or from `~/`, that commands in a jail may read, e.g. a cache of tools.',
+        ),
       keep: z.array(z.string()).default([]).describe('Globs of ignored files that are rescued, too, before a worktree goes.'),
       root: z.string().nullable().default(null).describe('Folder for worktrees; null means `<repository>.worktrees` beside it.'),
     })
@@ -158,7 +168,7 @@ export const Config = z.strictObject({
     .enum(['auto', 'required', 'off'])
     .default('auto')
     .describe(
-      'Whether the commands of turns and gates run in a jail: where one can be built, always (unless the command line says --no-jail), or never. Set-up commands do not: most fetch packages.',
+      'Whether what executes files of the work (turns, gates, set-up, the repository’s hooks at our commits) runs in a jail: where one can be built, always (unless the command line says --no-jail), or never.',
     ),
   budgets: z
     .strictObject({ run: usd, ticket: usd, day: usd, project: usd })
@@ -230,10 +240,14 @@ export const Config = z.strictObject({
       outputBytes: ms.default(1_000_000),
       calls: z.int().min(1).default(400),
       tokens: z.int().min(1).nullable().default(null),
+      memoryBytes: ms.default(8 * 1024 ** 3),
+      processes: ms.default(1024),
+      fileBytes: ms.default(4 * 1024 ** 3),
+      cpuMs: ms.default(7_200_000),
     })
     .prefault({})
     .describe(
-      'Limits of turns, gates and set-up, in milliseconds and bytes; `calls` of models and `tokens`, in and out, are those of one turn.',
+      'Limits of turns, gates and set-up, in milliseconds and bytes; `calls` of models and `tokens`, in and out, are those of one turn, and the last four those of a jail.',
     ),
   size: z
     .strictObject({ warnBytes: ms.default(1_000_000), maxBytes: ms.default(5_000_000) })

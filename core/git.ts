@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { ValuetrainError } from './errors.ts'
+import { askedArguments, DRIVER_VALUES, DRIVERS, mayRunDrivers, withoutDrivers } from './git-drivers.ts'
 
 export interface GitResult {
   stdout: string
@@ -97,10 +98,11 @@ async function execute(
   args: readonly string[],
   options: GitOptions,
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
-  const full = [...SAFE, ...(options.hooks ? [] : NO_HOOKS), ...args]
+  const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(dir, base)) : []
+  const full = [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args)]
   const child = spawn('git', full, {
     cwd: dir,
-    env: { ...base, ...options.env },
+    env: { ...base, ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   })
@@ -144,6 +146,12 @@ async function execute(
     })
   }
   return { stdout: Buffer.concat(out), stderr, code: code ?? 1 }
+}
+
+/** What the configuration that holds here would have git run for some files; asked anew each time, since it may have changed. */
+async function driversOf(dir: string, base: Record<string, string>): Promise<string> {
+  const options = { okExit: [0, 1, 128] }
+  return (await execute(dir, base, ['config', '--null', '--get-regexp', DRIVERS], options)).stdout.toString('utf8')
 }
 
 function cannotStart(dir: string, cause: NodeJS.ErrnoException): ValuetrainError {

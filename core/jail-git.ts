@@ -14,9 +14,15 @@ export interface BorrowedGit {
  *
  * @param scratch folder that gets `git` and, for a linked worktree, `gitfile`
  * @param seenAs  where the git directory will be seen by who uses it
+ * @param refs    further refs it shall have, each as `<commit> <ref>`
  * @returns undefined when the folder is no checkout
  */
-export async function borrowGit(worktree: string, scratch: string, seenAs: string): Promise<BorrowedGit | undefined> {
+export async function borrowGit(
+  worktree: string,
+  scratch: string,
+  seenAs: string,
+  refs: readonly string[] = [],
+): Promise<BorrowedGit | undefined> {
   const dotGit = join(worktree, '.git')
   const found = await lstat(dotGit).catch(() => undefined)
   if (found === undefined || found.isSymbolicLink()) return undefined
@@ -29,7 +35,9 @@ export async function borrowGit(worktree: string, scratch: string, seenAs: strin
   const head = (await textOf(join(gitDir, 'HEAD'))) ?? 'ref: refs/heads/none\n'
   await writeFile(join(own, 'HEAD'), head)
   await writeFile(join(own, 'config'), configOf((await textOf(join(common, 'config'))) ?? ''))
-  await writeFile(join(own, 'packed-refs'), await refsOf(common, head))
+  const branch = await refsOf(common, head)
+  const more = refs.filter((line) => !branch.endsWith(` ${line.slice(line.indexOf(' ') + 1)}\n`))
+  await writeFile(join(own, 'packed-refs'), [branch, ...more.map((line) => `${line}\n`)].join(''))
   for (const [from, name] of [
     [gitDir, 'index'],
     [common, 'shallow'],

@@ -1,8 +1,10 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, mkdtemp, readlink, realpath, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { access, lstat, mkdir, mkdtemp, readlink, realpath, rm, rmdir } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
 import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { execPath } from 'node:process'
+import { openControlGroup } from './cgroup.ts'
+import type { Config } from './config.ts'
 import { FORWARDER, openDoor, openEgress } from './egress.ts'
 import { ValuetrainError } from './errors.ts'
 import { isInside } from './files.ts'
@@ -26,6 +28,32 @@ export interface JailPlace {
   hosts?: readonly string[]
   /** Ports of this machine's loopback that are reached under the same number, for our own gateway; none unless told. */
   ports?: readonly number[]
+  /** Sockets of ours, by the name under which they lie in the folder that `VALUETRAIN_DOORS` names; they are absolute. */
+  sockets?: Readonly<Record<string, string>>
+  /** Absolute paths outside the worktree that may be read, where they exist. */
+  tools?: readonly string[]
+  /** Branches and tags that its git knows besides the one that is checked out, each as `<commit> <ref>`. */
+  refs?: readonly string[]
+  limits?: Partial<JailLimits>
+}
+
+/** What the processes in a jail may use. */
+export interface JailLimits {
+  /** Bytes of memory: of all together where the system can count that, and of each. */
+  memoryBytes: number
+  processes: number
+  /** Bytes of one file. */
+  fileBytes: number
+  /** Milliseconds that one process may compute. */
+  cpuMs: number
+}
+
+/** Limits of a jail that is told none. */
+export const JAIL_LIMITS: JailLimits = {
+  memoryBytes: 8 * 1024 ** 3,
+  processes: 1024,
+  fileBytes: 4 * 1024 ** 3,
+  cpuMs: 7_200_000,
 }
 
 /** What one command gets besides the worktree. Absolute paths, seen in the jail under the same names. */
@@ -43,6 +71,8 @@ export interface Jailed {
 }
 
 export interface Jail {
+  /** Which limits hold for everything in it together; the others hold for each process. */
+  readonly shared: { memory: boolean; processes: boolean }
   /** Returns the command in its jail. The environment loses what names places outside, and gains a home of its own. */
   wrap(argv: readonly string[], env: Readonly<Record<string, string>>, grant?: JailGrant): Promise<Jailed>
   /** Takes away what was made for the jail; nothing of the worktree. */
@@ -50,7 +80,12 @@ export interface Jail {
 }
 
 /** Where things of the jail's own lie inside of it. */
-const INSIDE = { git: '/run/valuetrain/git', home: '/run/valuetrain/home', doors: '/run/valuetrain/doors' } as const
+const INSIDE = {
+  git: '/run/valuetrain/git',
+  home: '/run/valuetrain/home',
+  doors: '/run/valuetrain/doors',
+  sockets: '/run/valuetrain/sockets',
+} as const
 const PROXY_PORT = 8118
 
 /**
@@ -64,13 +99,23 @@ export async function openJail(place: JailPlace): Promise<Jail> {
   const worktree = await realpath(place.worktree)
   const scratch = await mkdtemp(join(tmpdir(), 'vt-jail-'))
   const doors: Door[] = []
+  const made: string[] = []
+  const limits = { ...JAIL_LIMITS, ...place.limits }
+  const group = await openControlGroup(limits)
+  const close = async () => {
+    await Promise.all([...doors.map((door) => door.close()), group?.close()])
+    for (const folder of made.toReversed()) await rmdir(folder).catch(() => {}) // Somebody outside has put a file there.
+    await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
+  }
   try {
     await mkdir(join(scratch, 'home'))
-    const git = await borrowGit(worktree, scratch, INSIDE.git)
-    const kept = await keptPaths(worktree, place)
+    const git = await borrowGit(worktree, scratch, INSIDE.git, place.refs)
+    const kept = await keptPaths(worktree, place, made)
     await openDoors(join(scratch, 'doors'), place, doors)
     const system = await systemMounts()
+    const tools = (await Promise.all((place.tools ?? []).map(readable))).flat()
     return {
+      shared: group?.holds ?? { memory: false, processes: false },
       async wrap(argv, env, grant = {}) {
         const inner = await located(argv, env, grant.cwd ?? worktree)
         return {
@@ -82,23 +127,22 @@ export async function openJail(place: JailPlace): Promise<Jail> {
             kept,
             scratch,
             git,
-            doors: doors.map(({ name, port }) => [join(INSIDE.doors, name), port]),
+            doors: doors.map(({ name, port }) => [join(INSIDE.doors, name), port] as const),
+            sockets: Object.entries(place.sockets ?? {}).map(([name, socket]) => [socket, join(INSIDE.sockets, name)] as const),
             cwd: grant.cwd ?? worktree,
             writable: grant.writable ?? [],
-            readOnly: grant.readOnly ?? [],
+            readOnly: [...tools, ...(grant.readOnly ?? [])],
+            limits,
+            prefix: group?.prefix ?? [],
             argv: inner,
           }),
           env: jailedEnvironment(env, grant.writable ?? [], doors),
         }
       },
-      async close() {
-        await Promise.all(doors.map((door) => door.close()))
-        await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
-      },
+      close,
     }
   } catch (error) {
-    await Promise.all(doors.map((door) => door.close()))
-    await rm(scratch, { recursive: true, force: true, maxRetries: 3 })
+    await close()
     throw error
   }
 }
@@ -139,9 +183,14 @@ export interface JailArguments {
   git: { over: 'file' | 'folder'; objects: readonly string[] } | undefined
   /** Sockets as they are seen inside, each with the port of the jail's loopback that leads to it. */
   doors: readonly (readonly [string, number])[]
+  /** Sockets of this machine, and where each is seen inside. */
+  sockets: readonly (readonly [string, string])[]
   cwd: string
   writable: readonly string[]
   readOnly: readonly string[]
+  limits: JailLimits
+  /** What is put before it all, outside. */
+  prefix: readonly string[]
   argv: readonly string[]
 }
 
@@ -150,6 +199,7 @@ export function jailArgv(parts: JailArguments): string[] {
   const { program, worktree, kept, scratch, git } = parts
   const both = (flag: string, paths: readonly string[]) => paths.flatMap((path) => [flag, path, path])
   return [
+    ...parts.prefix,
     program,
     // All namespaces, the network's among them; nothing in there outlives its starter or reaches its terminal.
     ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
@@ -165,8 +215,9 @@ export function jailArgv(parts: JailArguments): string[] {
     ...['--bind', join(scratch, 'home'), INSIDE.home],
     ...gitMounts(git, worktree, scratch),
     ...(parts.doors.length > 0 ? ['--ro-bind', join(scratch, 'doors'), INSIDE.doors] : []),
+    ...parts.sockets.flatMap(([socket, inside]) => ['--ro-bind', socket, inside]),
     ...['--remount-ro', '/', '--chdir', parts.cwd, '--'],
-    ...limited(parts.doors.length > 0 ? forwarded(parts) : parts.argv),
+    ...limited(parts.doors.length > 0 ? forwarded(parts) : parts.argv, parts.limits),
   ]
 }
 
@@ -180,12 +231,17 @@ function gitMounts(git: JailArguments['git'], worktree: string, scratch: string)
   return [...git.objects.flatMap((path) => ['--ro-bind', path, path]), ...own, ...over]
 }
 
-/** Limits that hold for every process in there; time and output are limited from outside. */
+/**
+ * Limits that every process in there has; time and output are limited from outside. Shells name the number of processes by
+ * one letter or the other. Memory is what a process can write to: address space alone says nothing, and Node reserves much of it.
+ */
 const LIMITS =
-  'unset PWD; ulimit -c 0; ulimit -n 4096 2>/dev/null; ulimit -u 2048 2>/dev/null; ulimit -f 8388608 2>/dev/null; exec "$@"'
+  'unset PWD; ulimit -c 0; ulimit -n 4096; ulimit -f "$1"; ulimit -d "$2"; ulimit -t "$3"; { ulimit -u "$4" || ulimit -p "$4"; }'
 
-function limited(argv: readonly string[]): string[] {
-  return ['/bin/sh', '-c', LIMITS, 'sh', ...argv]
+function limited(argv: readonly string[], { memoryBytes, processes, fileBytes, cpuMs }: JailLimits): string[] {
+  const values = [fileBytes / 512, memoryBytes / 1024, cpuMs / 1000, processes].map((value) => String(Math.ceil(value)))
+  // A limit that is lower outside already cannot be raised, and need not be.
+  return ['/bin/sh', '-c', `{ ${LIMITS}; } 2>/dev/null; shift 4; exec "$@"`, 'sh', ...values, ...argv]
 }
 
 function forwarded({ doors, argv }: Pick<JailArguments, 'doors' | 'argv'>): string[] {
@@ -194,6 +250,17 @@ function forwarded({ doors, argv }: Pick<JailArguments, 'doors' | 'argv'>): stri
 
 /** A variable that a program would follow out of the jail is no use in there, and may hold a credential. */
 const OUTSIDE_NAMES = /^(?:SSH_|GPG_|DBUS_|XDG_|GIT_(?!AUTHOR_|COMMITTER_)|DOCKER_|KUBECONFIG$|.*_PROXY$|.*_proxy$)/
+
+/** Returns what the configuration lets jailed commands read outside the worktree, `~` being the home of this account. */
+export function toolFolders({ workspace }: Pick<Config, 'workspace'>, env: NodeJS.ProcessEnv): string[] {
+  return workspace.tools.map((path) => (path.startsWith('~/') ? join(env.HOME ?? homedir(), path.slice(2)) : path))
+}
+
+/** Returns the limits that the configuration sets for jails. */
+export function jailLimits({ limits }: Pick<Config, 'limits'>): JailLimits {
+  const { memoryBytes, processes, fileBytes, cpuMs } = limits
+  return { memoryBytes, processes, fileBytes, cpuMs }
+}
 
 function jailedEnvironment(
   env: Readonly<Record<string, string>>,
@@ -280,19 +347,46 @@ function packageOf(file: string): string {
   return found?.[1] ?? file
 }
 
-async function keptPaths(worktree: string, place: JailPlace): Promise<JailArguments['kept']> {
+async function keptPaths(worktree: string, place: JailPlace, made: string[]): Promise<JailArguments['kept']> {
   if (place.artifacts === undefined) return { readOnly: [], writable: [] }
   const readOnly: string[] = []
   const own = join(worktree, '.valuetrain')
   if ((await lstat(own).catch(() => undefined)) !== undefined) readOnly.push(await plain(own))
   for (const glob of place.protected ?? []) {
     const path = join(worktree, glob.replace(/\/\*\*$/, ''))
-    if (/[*?[{]/.test(path) || !isInside(worktree, path) || isInside(own, path)) continue
+    if (/[*?[{]/.test(glob.replace(/\/\*\*$/, '')) || !isInside(worktree, path) || isInside(own, path)) continue
+    if (glob.endsWith('/**')) made.push(...(await makeFolder(worktree, path)))
     const real = await realpath(path).catch(() => undefined)
     if (real === path) readOnly.push(path)
   }
   if (place.artifacts === null) return { readOnly, writable: [] }
   return { readOnly, writable: [await plain(join(worktree, place.artifacts.slice((await realpath(place.worktree)).length)))] }
+}
+
+/**
+ * Makes a folder that is to be kept as it is and is not there yet: empty it stands for none to git, and nothing can be made in
+ * it. Returns the folders made, the outermost first.
+ */
+async function makeFolder(worktree: string, path: string): Promise<string[]> {
+  const made: string[] = []
+  let at = worktree
+  for (const part of path.slice(worktree.length + 1).split('/')) {
+    at = join(at, part)
+    const found = await lstat(at).catch(() => undefined)
+    if (found !== undefined && !found.isDirectory()) return made
+    if (found !== undefined) continue
+    await mkdir(at)
+    made.push(at)
+  }
+  return made
+}
+
+async function readable(path: string): Promise<string[]> {
+  if (!isAbsolute(path) || path === '/') return []
+  return access(path, constants.R_OK).then(
+    () => [path],
+    () => [],
+  )
 }
 
 /** A folder that is what its name says; a link would carry the mount to wherever it leads. */

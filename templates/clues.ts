@@ -23,6 +23,8 @@ export interface Workspace {
   setup: string[][]
   inputs: string[]
   cache: string[]
+  /** Registries that set-up fetches from; it runs in a jail without any other network. */
+  hosts: string[]
 }
 
 /** What a repository's files say about how it is built and checked. */

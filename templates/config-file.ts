@@ -11,7 +11,7 @@ export function renderConfig(detected: Detected, place: Place): string {
   const commands = Object.fromEntries(
     COMMAND_NAMES.flatMap((name) => (detected.commands[name] ? [[name, detected.commands[name].argv]] : [])),
   )
-  const { setup, inputs, cache } = detected.workspace
+  const { setup, inputs, cache, hosts } = detected.workspace
   const document = new YAML.Document({
     version: 1,
     forge: place.forge,
@@ -22,7 +22,7 @@ export function renderConfig(detected: Detected, place: Place): string {
     merge: 'person',
     commands,
     ...(Object.keys(detected.recipes).length > 0 ? { recipes: detected.recipes } : {}),
-    workspace: { setup, inputs, cache },
+    workspace: { setup, inputs, cache, ...(hosts.length > 0 ? { hosts } : {}) },
   })
   document.commentBefore =
     ' Value Train reads this file as the default branch has it; an uncommitted change is named and not used.\n `valuetrain config why KEY` explains a key, `valuetrain config show` prints all of them with their defaults.'

@@ -61,7 +61,16 @@ export async function detectDeno(look: Look): Promise<Clues | undefined> {
       build: task('build'),
       test: task('test') ?? { argv: ['deno', 'test'], from: file },
     }),
-    ...(lock ? { workspace: { setup: [['deno', 'install', '--frozen']], inputs: [lock], cache: [] } } : {}),
+    ...(lock
+      ? {
+          workspace: {
+            setup: [['deno', 'install', '--frozen']],
+            inputs: [lock],
+            cache: [],
+            hosts: ['jsr.io', 'registry.npmjs.org'],
+          },
+        }
+      : {}),
   }
 }
 
@@ -133,7 +142,8 @@ function needsSetup(manifest: Record<string, unknown>, manager: Manager): boolea
 }
 
 function workspaceOf(manager: Manager): Workspace {
-  return { setup: [manager.setup], inputs: [manager.lock ?? 'package.json'], cache: ['node_modules'] }
+  const hosts = manager.name === 'yarn' ? ['registry.yarnpkg.com', 'registry.npmjs.org'] : ['registry.npmjs.org']
+  return { setup: [manager.setup], inputs: [manager.lock ?? 'package.json'], cache: ['node_modules'], hosts }
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

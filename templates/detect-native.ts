@@ -8,6 +8,9 @@ const TARGETS: Readonly<Record<CommandName, readonly string[]>> = {
   test: ['test', 'tests', 'check'],
 }
 
+const CRATES = ['index.crates.io', 'static.crates.io', 'crates.io']
+const PYPI = ['pypi.org', 'files.pythonhosted.org']
+
 /** Returns what the targets of a Makefile say. */
 export async function detectMake(look: Look): Promise<Clues | undefined> {
   const file = look.has('GNUmakefile', 'makefile', 'Makefile')
@@ -44,7 +47,7 @@ export async function detectRust(look: Look): Promise<Clues | undefined> {
       test: { argv: ['cargo', 'test', ...locked], from: 'Cargo.toml' },
     },
     recipes: { format: [['cargo', 'fmt']] },
-    ...(lock ? { workspace: { setup: [['cargo', 'fetch', '--locked']], inputs: [lock], cache: [] } } : {}),
+    ...(lock ? { workspace: { setup: [['cargo', 'fetch', '--locked']], inputs: [lock], cache: [], hosts: CRATES } } : {}),
     ...(look.ignored.has('target')
       ? {}
       : { notes: ['target is not in .gitignore; add it, or what Cargo builds will be taken for work'] }),
@@ -65,7 +68,16 @@ export async function detectGo(look: Look): Promise<Clues | undefined> {
       test: { argv: ['go', 'test', './...'], from: 'go.mod' },
     },
     recipes: { format: [['go', 'fmt', './...']] },
-    ...(sums ? { workspace: { setup: [['go', 'mod', 'download']], inputs: [sums], cache: [] } } : {}),
+    ...(sums
+      ? {
+          workspace: {
+            setup: [['go', 'mod', 'download']],
+            inputs: [sums],
+            cache: [],
+            hosts: ['proxy.golang.org', 'sum.golang.org'],
+          },
+        }
+      : {}),
   }
 }
 
@@ -111,12 +123,14 @@ async function pythonManager(
   project: string | undefined,
 ): Promise<{ packageManager?: string; run: string[]; workspace?: Clues['workspace'] }> {
   if (look.has('uv.lock')) {
-    const workspace = { setup: [['uv', 'sync', '--frozen']], inputs: ['uv.lock'], cache: ['.venv'] }
+    const workspace = { setup: [['uv', 'sync', '--frozen']], inputs: ['uv.lock'], cache: ['.venv'], hosts: PYPI }
     return { packageManager: 'uv', run: ['uv', 'run', '--frozen'], workspace }
   }
   if (look.has('poetry.lock') || /^\s*\[tool\.poetry[.\]]/m.test(project ?? '')) {
     const lock = look.has('poetry.lock')
-    const workspace = lock ? { setup: [['poetry', 'install', '--no-interaction']], inputs: [lock], cache: [] } : undefined
+    const workspace = lock
+      ? { setup: [['poetry', 'install', '--no-interaction']], inputs: [lock], cache: [], hosts: PYPI }
+      : undefined
     return { packageManager: 'poetry', run: ['poetry', 'run'], ...(workspace ? { workspace } : {}) }
   }
   return { run: [] }

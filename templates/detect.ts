@@ -29,6 +29,7 @@ export async function detect(reader: FileReader): Promise<Detected> {
       setup: workspaces.flatMap(({ setup }) => setup),
       inputs: workspaces.flatMap(({ inputs }) => inputs),
       cache,
+      hosts: unique(workspaces.flatMap(({ hosts }) => hosts)),
     },
     notes: [
       ...clues.flatMap(({ notes }) => notes ?? []),

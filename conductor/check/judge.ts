@@ -55,7 +55,7 @@ export async function judgePlace(
         ...(ticket === undefined ? {} : { ticket }),
         ...(branch === undefined ? {} : { branch }),
         checkout: async () => {
-          opened ??= openCheckout(repository, definitions.config, head, env)
+          opened ??= openCheckout(repository, definitions.config, head, env, { base })
           return (await opened).fresh()
         },
         entries: own?.entries ?? [],

@@ -170,6 +170,8 @@ export const EVENT_DATA = {
     files: z.int(),
     added: z.int(),
     removed: z.int(),
+    /** Hooks of the repository that were asked in the jail, and how often until they left the tree as it was. */
+    hooks: z.strictObject({ names: z.array(z.string()), rounds: z.int().min(1) }).optional(),
   },
   WORK_UNCHANGED: { intent: Ulid, subject },
   ARTIFACT_WRITTEN: { path: z.string(), digest: Digest },

@@ -36,6 +36,8 @@ export const GateKind = z.discriminatedUnion('type', [
     argv: Argv,
     cwd: z.string().optional(),
     okExit: z.array(z.int()).default([0]),
+    /** Hosts it may reach from its jail, as `host` (port 443) or `host:port`; none unless told. */
+    hosts: z.array(z.string()).optional(),
   }),
   z.strictObject({ type: z.literal('builtin'), name: Slug, options: z.record(z.string(), z.json()).default({}) }),
   z.strictObject({
@@ -115,6 +117,8 @@ export const GateResult = z.strictObject({
       exit: z.int().nullable().optional(),
       signal: z.string().optional(),
       durationMs: z.number().optional(),
+      /** Whether the command ran in a jail; absent in older results and for gates that run none. */
+      jailed: z.boolean().optional(),
       outputDigest: Digest.optional(),
       /** The last lines of the output, redacted, paths made relative. */
       outputTail: z.string().optional(),

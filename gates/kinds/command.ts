@@ -5,14 +5,12 @@ import { digestOf, type Json } from '../../core/canonical.ts'
 import type { GateKind, GateSpec } from '../../core/contracts/gate.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside } from '../../core/files.ts'
-import { openJail } from '../../core/jail.ts'
-import { chooseJail } from '../../core/jail-probe.ts'
-import { runJailed } from '../../core/jail-run.ts'
 import { relativise } from '../../core/privacy.ts'
-import { type ProcessOptions, type ProcessResult, runProcess } from '../../core/process.ts'
+import { runProcess } from '../../core/process.ts'
 import { worktreeRoot } from '../../core/repository.ts'
 import { redactSecrets } from '../../core/secrets.ts'
 import { type Answer, failed, inconclusive, type JudgeContext, passed } from '../gate.ts'
+import { isGuarded, runGuarded } from '../guarded.ts'
 
 type Command = Extract<GateKind, { type: 'command' }>
 
@@ -30,19 +28,21 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
   const dir = await context.checkout()
   const cwd = await resolveInside(dir, kind.cwd ?? '.')
   return inOwnFolders(context, async (env, roots) => {
-    const run = await runGuarded(context, kind.argv, dir, {
+    const options = {
       cwd,
       env,
       limits: { totalMs: spec.timeoutMs, outputBytes: KEPT },
       record: context.repository.stateDir,
       ...(context.signal ? { signal: context.signal } : {}),
-    })
+    }
+    const run = await runGuarded(context, kind.argv, dir, options, kind.hosts)
     context.signal?.throwIfAborted()
     const tail = presentable(run.outputTail, [dir, ...roots])
     const evidence = {
       exit: run.exit,
       ...(run.signal ? { signal: run.signal } : {}),
       durationMs: Math.round(run.durationMs),
+      jailed: run.jailed,
       outputDigest: run.outputDigest,
       ...(tail === '' ? {} : { outputTail: tail }),
     }
@@ -56,28 +56,15 @@ export async function judgeCommand(spec: GateSpec, kind: Command, context: Judge
   })
 }
 
-/**
- * Runs a command in a jail around its checkout where the configuration says so and one can be built: it executes files of
- * the change. Its own home and temporary folder are all it may write besides.
- */
-async function runGuarded(
-  { config, env, isJailWaived }: Pick<JudgeContext, 'config' | 'env' | 'isJailWaived'>,
-  argv: readonly string[],
-  dir: string,
-  options: ProcessOptions,
-): Promise<ProcessResult> {
-  const { program } = await chooseJail(config.jail, env, isJailWaived)
-  if (program === undefined) return runProcess(argv, options)
-  const jail = await openJail({ program, worktree: dir })
-  const writable = [options.env.HOME, options.env.TMPDIR].filter((folder) => folder !== undefined)
-  return runJailed(jail, argv, options, { writable }).finally(() => jail.close())
-}
-
-/** What a command gate reads besides the tree: variables that are passed on, and how the checkout is prepared. */
-export function commandInputs(context: JudgeContext): Record<string, Json> {
-  const { setup, inputs, cache, env } = context.config.workspace
+/** What a command gate reads besides the tree: variables that are passed on, how the checkout is prepared, and what holds it in. */
+export async function commandInputs(context: JudgeContext): Promise<Record<string, Json>> {
+  const { setup, inputs, cache, env, hosts } = context.config.workspace
   const passedOn = ['LANG', ...env].map((name) => [name, context.env[name] ?? null])
-  return { env: digestOf(passedOn), setup: digestOf({ setup, inputs, cache }) }
+  return {
+    env: digestOf(passedOn),
+    setup: digestOf({ setup, inputs, cache, hosts }),
+    jailed: await isGuarded(context),
+  }
 }
 
 /**

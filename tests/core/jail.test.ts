@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openEgress } from '../../core/egress.ts'
-import { type Jail, type JailPlace, jailArgv, openJail } from '../../core/jail.ts'
+import { JAIL_LIMITS, type Jail, type JailPlace, jailArgv, openJail } from '../../core/jail.ts'
 import { chooseJail, probeJail, tryEscapes } from '../../core/jail-probe.ts'
 import { runJailed } from '../../core/jail-run.ts'
 import { makeRepository } from '../support/repository.ts'
@@ -70,6 +70,9 @@ describe('the command line of a jail', () => {
     cwd: '/w',
     writable: [],
     readOnly: [],
+    sockets: [],
+    limits: JAIL_LIMITS,
+    prefix: [],
     argv: ['npm', 'test'],
   }
 

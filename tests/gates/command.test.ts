@@ -1,9 +1,13 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { GateResult, GateSpec } from '../../core/contracts/gate.ts'
+import { probeJail } from '../../core/jail-probe.ts'
 import { judgeGate } from '../../gates/index.ts'
 import { gateOf, openBench } from './context.ts'
+
+const probe = await probeJail({ PATH: process.env.PATH ?? '' })
 
 /** Judges a script as the test command; the script is committed as run.mjs. */
 async function judge(script: string, more: { yaml?: string; spec?: Partial<GateSpec>; env?: Record<string, string> } = {}) {
@@ -106,6 +110,44 @@ describe('a command gate', () => {
   })
 })
 
+describe('what holds commands in', () => {
+  const jailed = probe.ready ? it : it.skip
+
+  it('is part of the key: a result of a jail says nothing about a run without one', async () => {
+    const bench = await openBench()
+    await bench.work({ 'run.mjs': '' })
+    const yaml = 'commands:\n  test: [node, run.mjs]\n'
+    const context = await bench.context({ yaml })
+    const open = await bench.context({ yaml, isJailWaived: true })
+    const [held, free] = [await judgeGate(gateOf(context, 'test'), context), await judgeGate(gateOf(open, 'test'), open)]
+    expect([held.evidence.jailed, free.evidence.jailed]).toEqual([probe.ready, false])
+    expect(held.key === free.key).toBe(!probe.ready)
+  })
+
+  jailed('holds set-up commands, too, which reach no network and nothing beside the checkout', async () => {
+    const bench = await openBench({
+      'setup.mjs': `import { connect } from 'node:net'; import { writeFileSync } from 'node:fs'
+        writeFileSync('../beside.txt', '')
+        connect(PORT, '127.0.0.1').on('connect', () => process.exit(0)).on('error', (error) => { console.log(error.code); process.exit(5) })`,
+    })
+    const server = createServer(() => {})
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as { port: number }
+    await bench.work({
+      'setup.mjs': (await readFile(join(bench.repository.dir, 'setup.mjs'), 'utf8')).replace('PORT', String(port)),
+    })
+    const context = await bench.context({ yaml: 'workspace:\n  setup: [[node, setup.mjs]]\n' })
+    const { openCheckout } = await import('../../gates/index.ts')
+    await expect(openCheckout(context.repository, context.config, context.head, context.env)).rejects.toMatchObject({
+      code: 'VT_SETUP',
+      hint: expect.stringContaining('workspace.hosts'),
+      details: { exit: 5, output: 'ECONNREFUSED' },
+    })
+    expect(await readdir(`${bench.repository.dir}.worktrees`)).toEqual([])
+  })
+})
+
 describe('the checkout that commands judge in', () => {
   it('is as the commit left it for each gate, whatever the one before did', async () => {
     const bench = await openBench({ '.gitignore': 'ignored/\n' })
@@ -141,6 +183,24 @@ workspace:
       mkdirSync('deps'); writeFileSync('deps/made', '1'); symlinkSync('made', 'deps/link')
       writeFileSync('ran.txt', 'set-up ran')`,
   }
+
+  it('is prepared from the base where a change leaves the inputs alone, so that it leaves nothing there for others', async () => {
+    const { openCheckout } = await import('../../gates/index.ts')
+    const bench = await openBench(files)
+    await bench.work({ 'setup.mjs': `${files['setup.mjs']}; writeFileSync('deps/made', 'poisoned')` })
+    const context = await bench.context({ yaml })
+    const madeOf = async (head: string, base: string) => {
+      const checkout = await openCheckout(context.repository, context.config, head, context.env, { base })
+      const made = await readFile(join(checkout.dir, 'deps/made'), 'utf8')
+      await checkout.close()
+      return made
+    }
+    expect(await madeOf(context.head, context.base)).toBe('1')
+    expect(await madeOf(await bench.work({ 'lock.txt': 'other\n' }), context.base)).toBe('poisoned')
+    // Another change to the same inputs prepares its own.
+    const mended = await bench.work({ 'setup.mjs': files['setup.mjs'] })
+    expect(await madeOf(mended, context.base)).toBe('1')
+  })
 
   it('is prepared once for each state of its inputs, and copied from then on', async () => {
     const { openCheckout } = await import('../../gates/index.ts')
