@@ -26,3 +26,16 @@ export async function readBlobs(git: Git, specs: readonly string[]): Promise<(Bu
     return type === 'blob' ? content : undefined
   })
 }
+
+/** Returns the sizes in bytes of those ids that are blobs and are here, in one call of git. */
+export async function blobSizes(git: Git, ids: readonly string[]): Promise<Map<string, number>> {
+  if (ids.length === 0) return new Map()
+  const check = ['cat-file', '--batch-check=%(objecttype) %(objectname) %(objectsize)']
+  const lines = (await git.text(check, { input: `${ids.join('\n')}\n` })).split('\n')
+  return new Map(
+    lines.flatMap((line) => {
+      const [type, id = '', size] = line.split(' ')
+      return type === 'blob' ? [[id, Number(size)] as const] : []
+    }),
+  )
+}

@@ -84,12 +84,15 @@ const ANY: readonly number[] = Array.from({ length: 256 }, (_, code) => code)
 const KEPT =
   /^GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)$|^GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)$|^GIT_(TRACE\w*|SSL_\w+|SSH|SSH_COMMAND|ASKPASS|EXEC_PATH)$/
 
+/** Objects are what they are: a replacement or a graft of this clone would show a history that no other clone has. */
+const AS_IS = { GIT_NO_REPLACE_OBJECTS: '1', GIT_GRAFT_FILE: '/dev/null' }
+
 function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && (!name.startsWith('GIT_') || KEPT.test(name))) kept[name] = value
   }
-  return { ...kept, LC_ALL: 'C', LANGUAGE: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_EDITOR: ':' }
+  return { ...kept, ...AS_IS, LC_ALL: 'C', LANGUAGE: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_EDITOR: ':' }
 }
 
 async function execute(

@@ -15,10 +15,12 @@ export interface TreeReader extends FileReader {
 
 /**
  * Returns a reader of one revision. The tree is listed once; reads asked for at the same moment are one call of git,
- * and no blob is read twice. A link is followed within the tree.
+ * and no blob is read twice. A link, to a file or on the way to it, is followed within the tree; but none is that stands in
+ * `.valuetrain` outside of artifacts, since whoever watches those files for changes would not see the one behind it.
  *
  * @param rev a commit, branch or tree; it is looked up at the first read and not again
- * @throws VT_REVISION at the first read when there is no such revision; VT_OUTSIDE for a link that leaves the tree
+ * @throws VT_REVISION at the first read when there is no such revision; VT_OUTSIDE for a link that leaves the tree;
+ *   VT_LINK for a link where none may be
  */
 export function readerAt(git: Git, rev: string): TreeReader {
   let listing: Promise<Listing> | undefined
@@ -33,11 +35,13 @@ export function readerAt(git: Git, rev: string): TreeReader {
       const { files } = await listed()
       let at = clean(path)
       for (let hops = 0; hops <= 10; hops++) {
-        const file = files.get(at)
-        if (file === undefined) return undefined
+        const place = files.has(at) ? at : linkOnTheWay(files, at)
+        const file = place === undefined ? undefined : files.get(place)
+        if (place === undefined || file === undefined) return undefined
         const content = (await blobs(file.id))?.toString('utf8')
         if (content === undefined || !file.isLink) return content
-        at = posix.normalize(posix.join(posix.dirname(at), content))
+        if (RULES.test(place)) throw mayNotBeLink(place, rev)
+        at = posix.normalize(posix.join(posix.dirname(place), content, at.slice(place.length)))
         if (content.startsWith('/') || at.startsWith('..')) throw leaves(path, rev)
       }
       throw leaves(path, rev)
@@ -158,6 +162,23 @@ function parentOf(path: string): string {
 
 function isAbsent(cause: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((cause as NodeJS.ErrnoException)?.code ?? '')
+}
+
+/** Rules and records, which are held to what they were; artifacts are results, and those are whatever they lead to. */
+const RULES = /^\.valuetrain(?:$|\/(?!tickets\/[^/]+\/artifacts\/))/
+
+/** Returns the folder above a path that is a link. */
+function linkOnTheWay(files: Listing['files'], path: string): string | undefined {
+  let above = parentOf(path)
+  while (above !== '' && !files.has(above)) above = parentOf(above)
+  return files.get(above)?.isLink ? above : undefined
+}
+
+function mayNotBeLink(path: string, rev: string): ValuetrainError {
+  return new ValuetrainError('VT_LINK', `${path} is a link at ${rev.slice(0, 40)}`, {
+    kind: 'config',
+    hint: 'commit the file itself: rules and records are compared as they stand in .valuetrain, and a link hides a change',
+  })
 }
 
 function leaves(path: string, rev: string): ValuetrainError {

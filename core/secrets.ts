@@ -196,6 +196,13 @@ export function redactDeep<T>(value: T): { value: T; counts: SecretCounts } {
   return { value: walk(value, '') as T, counts }
 }
 
+const FORMATS: ReadonlySet<string> = new Set(KNOWN.map(({ id }) => id))
+
+/** Tells whether a rule knows a format that an issuer publishes, and not only what stands around a secret. */
+export function isKnownFormat(rule: string): boolean {
+  return FORMATS.has(rule)
+}
+
 const SHORTEST = 10
 const SECRET_KEY =
   /(?:^|[_.-]|[a-z])(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)$/i

@@ -2,7 +2,7 @@ import { ValuetrainError } from './errors.ts'
 import type { Git } from './git.ts'
 import { requireRevision } from './refs.ts'
 
-export { readBlobs } from './blobs.ts'
+export { blobSizes, readBlobs } from './blobs.ts'
 export { readerAt, readerOf, type TreeReader } from './reader.ts'
 
 /** One path that differs between two trees. The side on which it is not has mode `000000` and an id of zeros. */

@@ -8,6 +8,7 @@ import type { Config } from '../core/config.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { fileError, resolveInside } from '../core/files.ts'
 import type { Git } from '../core/git.ts'
+import { pinCheckout } from '../core/pin.ts'
 import { runProcess } from '../core/process.ts'
 import { type Repository, worktreeRoot } from '../core/repository.ts'
 import { commitTree, readerAt, resolveCommit } from '../core/tree.ts'
@@ -48,6 +49,7 @@ export async function openCheckout(
   const commit = await commitFor(repository.git, treeish)
   const disposable = await openDisposable(repository, { root: worktreeRoot(repository, config), commit })
   try {
+    const pinned = await pinCheckout(repository.git, disposable.dir)
     await prepare({ repository, config, env, isJailWaived: options.isJailWaived }, commit, disposable.dir, options.base)
     const git = repository.git.at(disposable.dir)
     const ours = await git.fields(['ls-files', '-z', '--others', '--exclude-standard', '--directory'])
@@ -60,8 +62,8 @@ export async function openCheckout(
       dir: disposable.dir,
       async fresh() {
         if (given) {
-          await git.run(['read-tree', '--reset', '-u', commit])
-          await git.run(['clean', '-ffdq', ...kept])
+          await pinned.run(['read-tree', '--reset', '-u', commit])
+          await pinned.run(['clean', '-ffdq', ...kept])
         }
         given = true
         return disposable.dir

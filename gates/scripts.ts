@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import type { FileReader } from '../core/contracts/method.ts'
+import { ValuetrainError } from '../core/errors.ts'
 
 export interface ChangedScript {
   gate: string
@@ -18,16 +19,17 @@ export async function changedScripts(
   after: FileReader,
 ): Promise<ChangedScript[]> {
   const found: ChangedScript[] = []
+  const isChanged = async (path: string) => changed.has(path) || (await differs(path, before, after))
   for (const { id, kind } of gates) {
     if (kind.type !== 'command') continue
     const folder = kind.cwd ?? '.'
     const inFolder = (path: string) => posix.normalize(posix.join(folder, path)).replace(/^\.\//, '')
-    for (const argument of kind.argv) {
-      if (changed.has(inFolder(argument))) found.push({ gate: id, script: inFolder(argument) })
+    for (const script of kind.argv.map(inFolder)) {
+      if (await isChanged(script)) found.push({ gate: id, script })
     }
     if (/^(?:g?make)$/.test(kind.argv[0] ?? '')) {
       for (const file of ['Makefile', 'makefile', 'GNUmakefile'].map(inFolder))
-        if (changed.has(file)) found.push({ gate: id, script: file })
+        if (await isChanged(file)) found.push({ gate: id, script: file })
     }
     const names = packageScripts(kind.argv)
     const manifest = inFolder('package.json')
@@ -38,6 +40,19 @@ export async function changedScripts(
     }
   }
   return found
+}
+
+/**
+ * Tells whether a path leads to another content after than before; a file that stays as it is may be a link to one that
+ * changed. A link out of the tree leads nowhere that a change could be.
+ */
+export async function differs(path: string, before: FileReader, after: FileReader): Promise<boolean> {
+  const read = (reader: FileReader) =>
+    reader.read(path).catch((error: unknown) => {
+      if (error instanceof ValuetrainError && error.code === 'VT_OUTSIDE') return undefined
+      throw error
+    })
+  return (await read(before)) !== (await read(after))
 }
 
 const RUNNERS = new Set(['npm', 'pnpm', 'yarn', 'bun'])

@@ -3,7 +3,7 @@ import type { GateSpec, SubjectKind } from '../core/contracts/gate.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Git } from '../core/git.ts'
 import { requireRevision } from '../core/refs.ts'
-import { type ChangedPath, changedPaths, readBlobs, readerAt, resolveCommit, type TreeReader } from '../core/tree.ts'
+import { blobSizes, type ChangedPath, changedPaths, readBlobs, readerAt, resolveCommit, type TreeReader } from '../core/tree.ts'
 import { loadSession, type TicketSession } from '../sessions/index.ts'
 import { joinGates } from './configured.ts'
 import type { JudgeContext } from './gate.ts'
@@ -20,6 +20,7 @@ export interface RangeCommit {
 export interface NewBlob {
   id: string
   path: string
+  bytes: number
 }
 
 /** One change as gates read it; everything is looked up once and kept. */
@@ -151,13 +152,13 @@ async function mergeBase(git: Git, base: string, head: string | undefined): Prom
 
 async function readCommits(git: Git, base: string, head: string | undefined): Promise<RangeCommit[]> {
   if (head === undefined) return []
-  const format = '--format=%H%x00%P%x00%B%x00%x00'
-  const output = await git.text(['log', '--reverse', '--topo-order', format, `${requireRevision(base)}..${head}`, '--'])
-  return output
-    .split('\0\0')
-    .map((record) => record.replace(/^\n/, '').split('\0'))
-    .filter(([id]) => id !== undefined && id !== '')
-    .map(([id = '', parents = '', message = '']) => ({ id, parents: parents.split(' ').filter(Boolean), message }))
+  const format = ['-z', '--format=%H%n%P%n%B']
+  // No message can hold a NUL, and only the message may be empty, or hold lines of its own.
+  const records = await git.fields(['log', '--reverse', '--topo-order', ...format, `${requireRevision(base)}..${head}`, '--'])
+  return records.map((record) => {
+    const [id = '', parents = '', ...message] = record.split('\n')
+    return { id, parents: parents.split(' ').filter(Boolean), message: message.join('\n') }
+  })
 }
 
 async function listNewBlobs(
@@ -167,20 +168,19 @@ async function listNewBlobs(
   changes: readonly ChangedPath[],
 ): Promise<NewBlob[]> {
   // Two files with one content are two files: a rule about names has to see both.
-  const found = changes.filter(isFile).map(({ blob, path }): NewBlob => ({ id: blob, path }))
+  const found = changes.filter(isFile).map(({ blob, path }) => ({ id: blob, path }))
   const seen = new Set(found.map(({ id }) => id))
   if (head !== undefined && !(await git.succeeds(['merge-base', '--is-ancestor', head, requireRevision(base)]))) {
     // A path with a line break in it is printed up to the break; the id, which counts, comes first.
     const listed = await git.text(['rev-list', '--objects', `${requireRevision(base)}..${head}`, '--'])
     const paths = new Map(listed.split('\n').flatMap((line) => pathOf(line)))
-    const ids = [...paths.keys()]
-    const types = await git.text(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { input: `${ids.join('\n')}\n` })
-    for (const line of types.split('\n')) {
-      const [id = '', type] = line.split(' ')
-      if (type === 'blob' && !seen.has(id)) found.push({ id, path: paths.get(id) ?? '' })
-    }
+    for (const [id, path] of paths) if (!seen.has(id)) found.push({ id, path })
   }
-  return found
+  const sizes = await blobSizes(git, [...new Set(found.map(({ id }) => id))])
+  return found.flatMap(({ id, path }): NewBlob[] => {
+    const bytes = sizes.get(id)
+    return bytes === undefined ? [] : [{ id, path, bytes }]
+  })
 }
 
 function pathOf(line: string): [string, string][] {

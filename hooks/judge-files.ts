@@ -1,7 +1,7 @@
 import type { Finding } from '../core/contracts/gate.ts'
 import { ticketFolder } from '../core/contracts/patterns.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { findSecrets } from '../core/secrets.ts'
+import { secretsInFile } from '../core/file-secrets.ts'
 import { describeSize } from '../gates/builtin/blob.ts'
 import { checkChain } from '../sessions/chain.ts'
 import { parseSegmentWith, type ReadYaml, type Segment, segmentOfFile } from '../sessions/form.ts'
@@ -22,15 +22,12 @@ export interface Found extends Finding {
 export function judgeSecrets(files: readonly ChangedFile[]): Found[] {
   return files.flatMap(({ path, content, before }) => {
     if (content === undefined) return []
-    const text = content.toString('latin1')
-    const secrets = findSecrets(text)
+    const secrets = secretsInFile(content)
     if (secrets.length === 0) return []
-    const old = before === undefined ? '' : before.toString('latin1')
-    const known = new Set(findSecrets(old).map(({ start, end }) => old.slice(start, end)))
+    const known = new Set(before === undefined ? [] : secretsInFile(before).map(({ secret }) => secret))
     return secrets
-      .filter(({ start, end }) => !known.has(text.slice(start, end)))
-      .map(({ rule, start }): Found => {
-        const line = text.slice(0, start).split('\n').length
+      .filter(({ secret }) => !known.has(secret))
+      .map(({ rule, line }): Found => {
         const message = `${path}, line ${line}, holds what looks like a secret (${rule})`
         return { check: 'secrets', rule: 'secret', severity: 'error', message, path, line }
       })

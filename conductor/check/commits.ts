@@ -1,4 +1,5 @@
 import type { Finding } from '../../core/contracts/gate.ts'
+import { redactSecrets } from '../../core/secrets.ts'
 import type { EvidenceStanding } from './evidence.ts'
 import type { RangeCommit } from './range.ts'
 
@@ -14,7 +15,7 @@ export interface CheckedCommit extends RangeCommit {
  */
 export function commitFindings(commits: readonly CheckedCommit[], ticket: string | undefined): Finding[] {
   return commits.flatMap(({ commit, title, evidence }): Finding[] => {
-    const name = `commit ${commit.slice(0, 9)} (${title.slice(0, 60)})`
+    const name = `commit ${commit.slice(0, 9)} (${redactSecrets(title).text.slice(0, 60)})`
     if (evidence === 'missing') {
       const severity = ticket === undefined ? 'notice' : 'error'
       return [{ rule: 'ungated-commit', severity, message: `${name} was not seen by any gate before this check`, commit }]

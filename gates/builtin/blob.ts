@@ -1,28 +1,39 @@
-import type { View } from '../view.ts'
+import type { NewBlob, View } from '../view.ts'
 
-export interface SizedBlob {
-  id: string
-  path: string
-  bytes: number
-  content: Buffer
-}
+/** Bytes of content that are held at once. */
+const PORTION = 32 * 1024 * 1024
 
 /**
- * Returns the blobs that the range's history brings, commits in between included, without LFS pointers,
- * which are a few lines of text wherever the file itself lies.
+ * Gives the contents of blobs one by one, read in portions, so that memory stays bounded whatever a range brings. A blob of
+ * gigabytes is only ever measured: leave out what is larger than you can use.
  */
-export async function sizedBlobs(view: View): Promise<SizedBlob[]> {
-  const blobs = await view.newBlobs()
-  const contents = await view.blobs(blobs.map(({ id }) => id))
-  return blobs.flatMap(({ id, path }, index) => {
-    const content = contents[index]
-    return content === undefined ? [] : [{ id, path, bytes: content.length, content }]
-  })
+export async function* contentsOf(view: View, blobs: readonly NewBlob[]): AsyncGenerator<{ blob: NewBlob; content: Buffer }> {
+  let portion: NewBlob[] = []
+  let bytes = 0
+  const read = async () => {
+    const contents = await view.blobs(portion.map(({ id }) => id))
+    const found = portion.flatMap((blob, index) => (contents[index] === undefined ? [] : [{ blob, content: contents[index] }]))
+    portion = []
+    bytes = 0
+    return found
+  }
+  for (const blob of blobs) {
+    if (portion.length > 0 && bytes + blob.bytes > PORTION) yield* await read()
+    portion.push(blob)
+    bytes += blob.bytes
+  }
+  if (portion.length > 0) yield* await read()
 }
+
+/** Bytes that an LFS pointer stays below. */
+export const LFS_POINTER_BYTES = 1024
 
 /** Tells whether a content is an LFS pointer. @see https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 export function isLfsPointer(content: Uint8Array): boolean {
-  return content.length < 1024 && Buffer.from(content).toString('utf8').startsWith('version https://git-lfs.github.com/spec/v1\n')
+  return (
+    content.length < LFS_POINTER_BYTES &&
+    Buffer.from(content).toString('utf8').startsWith('version https://git-lfs.github.com/spec/v1\n')
+  )
 }
 
 /** Tells whether a content is not text, by git's own rule: a NUL among the first 8,000 bytes. */

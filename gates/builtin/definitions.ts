@@ -7,7 +7,7 @@ import { approvalsOf } from '../approval.ts'
 import { joinGates } from '../configured.ts'
 import { byFindings, passed } from '../gate.ts'
 import { requiredGates } from '../required.ts'
-import { changedScripts } from '../scripts.ts'
+import { changedScripts, differs } from '../scripts.ts'
 import { specDigest } from '../spec.ts'
 import type { View } from '../view.ts'
 import { weakened } from '../weakened.ts'
@@ -39,9 +39,7 @@ export const definitions = builtin(
       const findings = [
         ...scripts.map(({ gate, script }) => weak(gate, `${script}, which it runs, is changed`)),
         ...(before === after ? [] : compareDefinitions(before, after)),
-        ...before.config.extensions.gates
-          .filter((path) => changed.has(path))
-          .map((path) => weak('extension', `${path}, which defines gates, is changed`)),
+        ...(await changedExtensions(before, view)),
       ]
       const approval = approvalsOf(view.context.entries, 'definitions', [await view.work()])[0]
       const shown = approval ? findings.map((one): Finding => ({ ...one, severity: 'notice' })) : findings
@@ -52,6 +50,12 @@ export const definitions = builtin(
     },
   },
 )
+
+async function changedExtensions({ config }: Definitions, { from, head }: View): Promise<Finding[]> {
+  const paths = config.extensions.gates
+  const isChanged = await Promise.all(paths.map((path) => differs(path, from, head)))
+  return paths.filter((_, at) => isChanged[at]).map((path) => weak('extension', `${path}, which defines gates, is changed`))
+}
 
 interface Definitions {
   config: Config

@@ -41,7 +41,8 @@ async function isDelivered(view: View, ticket: string): Promise<boolean> {
  * the entry that says why, which may stand in a segment of its own.
  */
 async function isAllowed(view: View, { path, status }: ChangedPath): Promise<boolean> {
-  if (status === 'D') return false
+  // A link in the place of a file says what it leads to, and that may change without it.
+  if (status === 'D' || status === 'T') return false
   const [before, after] = await Promise.all([view.base.read(path), view.head.read(path)])
   if (before === after) return true
   if (after === undefined || segmentOfFile(path.slice(path.lastIndexOf('/') + 1)) === undefined) return false

@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/contracts/gate.ts'
 import { byFindings } from '../gate.ts'
-import { describeSize, isLfsPointer, sizedBlobs } from './blob.ts'
+import { contentsOf, describeSize, isLfsPointer, LFS_POINTER_BYTES } from './blob.ts'
 import { builtin } from './builtin.ts'
 
 /** Kinds of file that grow with every run and never show a useful diff. */
@@ -19,8 +19,12 @@ export const lfs = builtin(
     inputs: async (view) => ({ limit: view.context.config.size.warnBytes, commits: (await view.commits()).map(({ id }) => id) }),
     async judge(view) {
       const limit = view.context.config.size.warnBytes
-      const findings = (await sizedBlobs(view))
-        .filter(({ path, bytes, content }) => ROUTED.test(path) && bytes > limit && !isLfsPointer(content))
+      const large = (await view.newBlobs()).filter(({ path, bytes }) => ROUTED.test(path) && bytes > limit)
+      const pointers = new Set<string>()
+      const small = large.filter(({ bytes }) => bytes < LFS_POINTER_BYTES)
+      for await (const { blob, content } of contentsOf(view, small)) if (isLfsPointer(content)) pointers.add(blob.id)
+      const findings = large
+        .filter(({ id }) => !pointers.has(id))
         .map(({ path, bytes }): Finding => {
           const message = `${path} (${describeSize(bytes)}) is data above ${describeSize(limit)} and not in LFS`
           return { rule: 'not-in-lfs', severity: 'error', message, path }

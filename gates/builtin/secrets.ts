@@ -1,7 +1,9 @@
 import type { Finding } from '../../core/contracts/gate.ts'
-import { findSecrets } from '../../core/secrets.ts'
+import { secretsInFile } from '../../core/file-secrets.ts'
+import { blobSizes } from '../../core/tree.ts'
 import { byFindings } from '../gate.ts'
-import { sizedBlobs } from './blob.ts'
+import type { View } from '../view.ts'
+import { contentsOf } from './blob.ts'
 import { builtin } from './builtin.ts'
 
 /**
@@ -20,15 +22,17 @@ export const secrets = builtin(
   {
     inputs: async (view) => ({ commits: (await view.commits()).map(({ id }) => id), limit: view.context.config.size.maxBytes }),
     async judge(view) {
-      const known = await knownBefore(view)
-      const findings: Finding[] = []
-      for (const { id, path, bytes, content } of await sizedBlobs(view)) {
-        if (bytes > view.context.config.size.maxBytes) {
-          findings.push({ rule: 'not-scanned', severity: 'warning', message: `${path} is too large to be looked through`, path })
-          continue
-        }
-        findings.push(...look(content.toString('latin1'), known.get(id) ?? new Set(), path))
-      }
+      const { maxBytes } = view.context.config.size
+      const known = await knownBefore(view, maxBytes)
+      const blobs = await view.newBlobs()
+      const findings = blobs
+        .filter(({ bytes }) => bytes > maxBytes)
+        .map(({ path }): Finding => {
+          return { rule: 'not-scanned', severity: 'warning', message: `${path} is too large to be looked through`, path }
+        })
+      const small = blobs.filter(({ bytes }) => bytes <= maxBytes)
+      for await (const { blob, content } of contentsOf(view, small))
+        findings.push(...look(content, known.get(blob.id) ?? new Set(), blob.path))
       for (const { id, message } of await view.commits()) {
         findings.push(
           ...look(message, new Set(), `the message of commit ${id.slice(0, 8)}`).map(({ path, ...rest }) => ({
@@ -42,11 +46,10 @@ export const secrets = builtin(
   },
 )
 
-function look(text: string, known: ReadonlySet<string>, where: string): Finding[] {
-  return findSecrets(text)
-    .filter(({ start, end }) => !known.has(text.slice(start, end)))
-    .map(({ rule, start }): Finding => {
-      const line = text.slice(0, start).split('\n').length
+function look(content: Buffer | string, known: ReadonlySet<string>, where: string): Finding[] {
+  return secretsInFile(content)
+    .filter(({ secret }) => !known.has(secret))
+    .map(({ rule, line }): Finding => {
       return {
         rule,
         severity: 'error',
@@ -58,13 +61,15 @@ function look(text: string, known: ReadonlySet<string>, where: string): Finding[
 }
 
 /** What looked like a secret in the older content of a changed file, by the id of the new content. */
-async function knownBefore(view: Parameters<typeof sizedBlobs>[0]): Promise<ReadonlyMap<string, Set<string>>> {
+async function knownBefore(view: View, maxBytes: number): Promise<ReadonlyMap<string, Set<string>>> {
   const changed = (await view.changes()).filter(({ status }) => status === 'M')
-  const before = await view.blobs(changed.map(({ oldBlob }) => oldBlob))
-  return new Map(
-    changed.map(({ blob }, index) => {
-      const text = before[index]?.toString('latin1') ?? ''
-      return [blob, new Set(findSecrets(text).map(({ start, end }) => text.slice(start, end)))]
-    }),
-  )
+  const sizes = await blobSizes(view.git, [...new Set(changed.map(({ oldBlob }) => oldBlob))])
+  const before = changed.flatMap(({ oldBlob, path }) => {
+    const bytes = sizes.get(oldBlob)
+    return bytes === undefined || bytes > maxBytes ? [] : [{ id: oldBlob, path, bytes }]
+  })
+  const known = new Map<string, Set<string>>()
+  for await (const { blob, content } of contentsOf(view, before))
+    known.set(blob.id, new Set(secretsInFile(content).map(({ secret }) => secret)))
+  return new Map(changed.flatMap(({ blob, oldBlob }) => (known.has(oldBlob) ? [[blob, known.get(oldBlob) as Set<string>]] : [])))
 }

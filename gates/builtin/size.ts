@@ -1,7 +1,7 @@
 import type { Finding } from '../../core/contracts/gate.ts'
 import { byFindings } from '../gate.ts'
 import { ticketOfPath } from '../view.ts'
-import { describeSize, isBinary, isSmallImage, sizedBlobs } from './blob.ts'
+import { contentsOf, describeSize, isBinary, isSmallImage } from './blob.ts'
 import { builtin } from './builtin.ts'
 
 /** A large file stays in every clone for ever, also when a later commit removes it. */
@@ -16,12 +16,16 @@ export const size = builtin(
     inputs: async (view) => ({ limits: view.context.config.size, commits: (await view.commits()).map(({ id }) => id) }),
     async judge(view) {
       const { warnBytes, maxBytes } = view.context.config.size
-      const findings = (await sizedBlobs(view)).flatMap(({ path, bytes, content }): Finding[] => {
+      const blobs = await view.newBlobs()
+      const inArtifacts = blobs.filter(({ path, bytes }) => isInArtifacts(path) && bytes <= maxBytes)
+      const binary = new Set<string>()
+      for await (const { blob, content } of contentsOf(view, inArtifacts)) if (isBinary(content)) binary.add(blob.id)
+      const findings = blobs.flatMap(({ id, path, bytes }): Finding[] => {
         if (bytes > maxBytes) {
           const message = `${path} is ${describeSize(bytes)}, more than the ${describeSize(maxBytes)} a file may have outside LFS`
           return [{ rule: 'too-large', severity: 'error', message, path }]
         }
-        if (inArtifacts(path) && isBinary(content) && !isSmallImage(path, bytes, warnBytes)) {
+        if (isInArtifacts(path) && binary.has(id) && !isSmallImage(path, bytes, warnBytes)) {
           const message = `${path} is neither text nor a small image, which is all that artifacts hold`
           return [{ rule: 'artifact-kind', severity: 'error', message, path }]
         }
@@ -33,6 +37,6 @@ export const size = builtin(
   },
 )
 
-function inArtifacts(path: string): boolean {
+function isInArtifacts(path: string): boolean {
   return ticketOfPath(path) !== undefined && path.includes('/artifacts/')
 }
