@@ -41,7 +41,7 @@ async function stateOf({ cwd, env, version }: Context): Promise<State | undefine
     const git = openGit(cwd, env)
     const [folder, refs, program] = await Promise.all([
       git.text(['rev-parse', '--path-format=absolute', '--git-common-dir']),
-      git.text(['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads/']),
+      git.text(['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads/', 'refs/remotes/']),
       // The folder of the program: a build makes it anew.
       stat(fileURLToPath(new URL('.', import.meta.url))),
     ])

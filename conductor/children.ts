@@ -43,6 +43,7 @@ export async function settleChildren(job: Job): Promise<Step> {
     if (known === undefined) {
       await desk.record('CHILD_INTENDED', { key: child.key, title: child.title })
       await commitRecord(desk, `Record the intent to open ${child.key}`)
+      await desk.publish()
     }
     const issue = (await findChild(job, child.key)) ?? (await openChild(job, child, parent))
     await desk.record('CHILD_OPENED', { key: child.key, issue })

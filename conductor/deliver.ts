@@ -1,15 +1,12 @@
 import { join } from 'node:path'
 import { digestOf } from '../core/canonical.ts'
 import type { Config } from '../core/config.ts'
-import { branchOf } from '../core/contracts/names.ts'
 import { withLock } from '../core/lock.ts'
 import { defaultBase } from '../core/repository.ts'
 import { commitTree, isAncestor, mergeTree, resolveCommit, subjectTree } from '../core/tree.ts'
-import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { decide } from '../gates/index.ts'
 import { ask } from './check-in.ts'
 import { loadDefinitions, stretchGates } from './definitions.ts'
-import { removeHomes } from './homes.ts'
 import type { Job, Step } from './job.ts'
 import { judgeOn } from './judge.ts'
 import type { Ports } from './ports.ts'
@@ -106,25 +103,6 @@ export async function mergeDelivered(ports: Ports, state: TicketState, config: C
   if (done.outcome === 'moved') return { outcome: 'stale', reason: `${config.branch} has moved to ${done.base.slice(0, 10)}` }
   const paths = done.paths.length > 0 ? `: ${done.paths.join(', ')}` : ''
   return { outcome: 'waiting', reason: `${done.reason}${paths}` }
-}
-
-/** Takes down what a merged ticket no longer needs: its worktree, leftovers rescued first, and its branch. */
-export async function takeDown(ports: Ports, ticket: string, config: Config): Promise<{ rescue: string | undefined }> {
-  const { repository, ids } = ports
-  const branch = branchOf(ticket)
-  const worktree = (await listWorktrees(repository)).find((candidate) => candidate.branch === branch)
-  let rescue: string | undefined
-  if (worktree) {
-    const closed = await closeWorktree(repository, worktree, { ticket, id: ids.ulid(), keep: config.workspace.keep })
-    rescue = closed.rescue?.ref
-  }
-  const head = await resolveCommit(repository.git, `refs/heads/${branch}`)
-  const base = (await defaultBase(repository, config)).commit
-  if (head !== undefined && (await isAncestor(repository.git, head, base))) {
-    await repository.git.run(['update-ref', '-d', `refs/heads/${branch}`, head])
-  }
-  await removeHomes(repository.stateDir, ticket)
-  return { rescue }
 }
 
 /** Runs `work` while no other process of this clone judges or makes a merge. */

@@ -6,6 +6,7 @@ import { ValuetrainError } from '../core/errors.ts'
 import { type Git, openGit } from '../core/git.ts'
 import type { Lease } from '../core/lease.ts'
 import { machineFacts } from '../core/privacy.ts'
+import { pushBranch } from '../core/push.ts'
 import { readerOf } from '../core/reader.ts'
 import { restoreCommitted, takeRescue } from '../core/rescue.ts'
 import { openWorktree, type Worktree, worktreeRoot } from '../core/worktree.ts'
@@ -17,6 +18,7 @@ import {
   setAsideTorn,
   type TicketSession,
 } from '../sessions/index.ts'
+import type { SetAside } from './catch-up.ts'
 import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
 import type { AskedItem } from './papers.ts'
 import type { Ports } from './ports.ts'
@@ -36,8 +38,16 @@ export interface Desk extends RecordedTicket {
   /** Whether the segment has been ended. */
   readonly closed: boolean
   record<T extends EventType>(type: T, data: Omit<EventInput<T>, 'actor'> & { actor?: Actor }): Promise<PlacedEntry>
-  /** Ends the segment and commits the record. */
+  /** Ends the segment, commits the record and publishes it. */
   leave(outcome: string): Promise<void>
+  /**
+   * Pushes the branch together with the claim, where a remote is shared, so that another machine could go on from here.
+   * A remote that is away stops nothing: that is told, and the next push brings it all.
+   *
+   * @returns whether the remote has it now; true without a remote
+   * @throws VT_LEASE_LOST, VT_BRANCH_MOVED
+   */
+  publish(): Promise<boolean>
   /** Lets go of the session file without ending the segment, as a killed process would; nothing when it has ended. */
   release(): Promise<void>
 }
@@ -55,6 +65,8 @@ export interface Opening {
   actor?: Actor
   /** Why a further segment is opened. */
   reason: EventData<'SEGMENT_OPENED'>['reason']
+  /** What this clone had beyond what counts, when another machine had gone on with the ticket. */
+  setAside?: SetAside | undefined
 }
 
 /**
@@ -94,12 +106,23 @@ export async function openDesk(ports: Ports, opening: Opening): Promise<Desk> {
     machine: machineFacts(),
     redactRoots: [worktree.dir, root, ...(repository.root ? [repository.root] : []), repository.commonDir],
   }
-  const desk = new OpenDesk(ports, opening.ticket, worktree, folder, session.entries, itemsOfStretch(opening), options)
+  const desk = new OpenDesk(
+    ports,
+    opening.ticket,
+    worktree,
+    folder,
+    session.entries,
+    itemsOfStretch(opening),
+    options,
+    opening.lease,
+  )
   await desk.begin()
   const actor = opening.actor ? { actor: opening.actor } : {}
   if (session.entries.length === 0) await desk.record('TICKET_OPENED', { ...opening.opened, ...actor })
   else await desk.record('SEGMENT_OPENED', { reason: opening.reason, epoch: opening.lease.epoch, ...actor })
   for (const line of torn) await desk.record('LINE_SET_ASIDE', line)
+  // A delivered log takes nothing more; the ref is there and `rescue list` shows it.
+  if (opening.setAside && desk.state.status !== 'delivered') await desk.record('RESCUED', opening.setAside)
   await putBackInterruptedTurn(desk, opening.definitions)
   return desk
 }
@@ -116,6 +139,7 @@ class OpenDesk implements Desk {
   #writer: SegmentWriter | undefined
   #state: TicketState
   #closed = false
+  readonly #lease: Lease
 
   constructor(
     ports: Ports,
@@ -125,7 +149,9 @@ class OpenDesk implements Desk {
     entries: readonly PlacedEntry[],
     asked: readonly AskedItem[],
     options: SegmentOptions,
+    lease: Lease,
   ) {
+    this.#lease = lease
     this.ports = ports
     this.ticket = ticket
     this.worktree = worktree
@@ -200,6 +226,20 @@ class OpenDesk implements Desk {
     this.#closed = true
     await this.#open.close(outcome)
     await commitRecord(this, `Record the session (${outcome})`)
+    await this.publish()
+  }
+
+  async publish(): Promise<boolean> {
+    if (this.#lease.remote === null) return true
+    const head = await this.git.text(['rev-parse', 'HEAD'])
+    try {
+      await pushBranch(this.ports.repository, this.#lease, branchOf(this.ticket), head)
+      return true
+    } catch (error) {
+      if (!(error instanceof ValuetrainError) || error.code !== 'VT_REMOTE') throw error
+      this.ports.onProgress(this.ticket, `not pushed yet: ${error.message}`)
+      return false
+    }
   }
 }
 

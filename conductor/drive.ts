@@ -1,4 +1,5 @@
 import { ValuetrainError } from '../core/errors.ts'
+import { fetchTickets } from '../core/remote-branches.ts'
 import { committedConfig } from './definitions.ts'
 import type { Ports } from './ports.ts'
 import { type RunOutcome, runIssue } from './run.ts'
@@ -93,6 +94,7 @@ export async function readyIssues(
 ): Promise<{ ready: number[]; passed: { number: number; why: string }[] }> {
   const { repository, forge } = ports
   const config = await committedConfig(repository)
+  await fetchTickets(repository, config)
   const tickets = await findTickets(repository, config)
   const stopped = new Map<number, string>()
   for (const { issue, state } of tickets) {

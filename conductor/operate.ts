@@ -1,9 +1,11 @@
 import type { Via } from '../core/contracts/event.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Lease, readLease, releaseLease, takeLease } from '../core/lease.ts'
+import { fetchTickets } from '../core/remote-branches.ts'
 import { listWorktrees } from '../core/worktree.ts'
 import type { RollbackGoal } from '../sessions/index.ts'
 import { applyAct, type DeskAct, refuseUnfit, type Speaker } from './acts.ts'
+import { catchUp, type SetAside } from './catch-up.ts'
 import { committedConfig, type Definitions, loadDefinitions } from './definitions.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { dropRequest } from './inbox.ts'
@@ -37,6 +39,7 @@ export interface Operation {
 export async function operate(ports: Ports, issue: number, act: Act, operator: Operator): Promise<Operation> {
   const { repository } = ports
   const config = await committedConfig(repository)
+  await fetchTickets(repository, config)
   const found = await openTicket(ports, issue)
   if (act.type === 'release') return release(ports, issue, config.lease.ttlMs)
   const speaker: Speaker = { actor: { kind: 'human', role: 'conductor', name: operator.name }, via: operator.via }
@@ -57,7 +60,8 @@ export async function operate(ports: Ports, issue: number, act: Act, operator: O
   }
   try {
     const definitions = await loadDefinitions(repository, found.state.ledger.opened?.base as string)
-    const desk = await openFor(ports, found, lease, speaker, definitions)
+    const setAside = await catchUp(ports, found.ticket, lease, definitions.config.workspace.keep)
+    const desk = await openFor(ports, found, lease, speaker, definitions, setAside)
     try {
       const text =
         act.type === 'rollback' ? await goBack(desk, found, act, speaker) : await applyAct(desk, act, speaker, definitions)
@@ -107,6 +111,7 @@ async function openFor(
   lease: Lease,
   speaker: Speaker,
   definitions: Definitions,
+  setAside: SetAside | undefined,
 ): Promise<Desk> {
   const { control, ledger } = found.state
   const opened = ledger.opened as NonNullable<typeof ledger.opened>
@@ -118,6 +123,7 @@ async function openFor(
     base: opened.base,
     lease,
     definitions,
+    setAside,
     opened,
     actor: speaker.actor,
     reason: 'operator',

@@ -1,4 +1,5 @@
 import { digestOf } from '../core/canonical.ts'
+import type { Config } from '../core/config.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
@@ -7,12 +8,14 @@ import { removeAbandoned } from '../core/disposable.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Lease, releaseLease, renewLease, takeLease } from '../core/lease.ts'
 import { reapLeftovers } from '../core/process.ts'
+import { fetchTickets, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase, requireWorkable } from '../core/repository.ts'
 import { stretches } from '../modes/index.ts'
+import { catchUp, type SetAside } from './catch-up.ts'
 import { settleChildren } from './children.ts'
 import { commitWork } from './commit.ts'
 import { committedConfig, type Definitions, loadDefinitions, pipelineNamed } from './definitions.ts'
-import { deliver, inMergeTurn, mergeDelivered, takeDown } from './deliver.ts'
+import { deliver, inMergeTurn, mergeDelivered } from './deliver.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { foldInbox, watchInbox } from './inbox.ts'
 import type { Job, Step } from './job.ts'
@@ -23,6 +26,7 @@ import { commitTail } from './record.ts'
 import { isRouted, routedLabels } from './route.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
+import { takeDown } from './take-down.ts'
 import { waitIsOver } from './waiting.ts'
 import { briefRole, enterPhase, workTurn } from './work.ts'
 
@@ -54,6 +58,8 @@ export interface NextTicket {
   definitions: Definitions
   /** The ticket of the stretch before. */
   after: string | undefined
+  /** What this clone had of the ticket beyond what counts, and where it is kept. */
+  setAside?: SetAside | undefined
 }
 
 /** What each due thing is done by. */
@@ -77,6 +83,9 @@ const ACTIVITIES: Record<Exclude<Due, 'merge'>, (job: Job) => Promise<Step>> = {
 export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOutcome> {
   const { repository } = ports
   for (;;) {
+    const shared = await committedConfig(repository)
+    await fetchTickets(repository, shared)
+    const seen = await seenOf(ports, options.issue, shared)
     const next = await nextTicket(ports, options)
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
     const standing = next.found && stoppedOutcome(options.issue, next.found.state)
@@ -96,12 +105,29 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
     try {
       await reapLeftovers(repository.stateDir)
       await removeAbandoned(repository)
-      const outcome = await keepingLease(ports, lease, next.definitions, (kept) => runTicket(kept, options, next, lease))
+      // Between the look and the claim another owner may have gone on, or finished; what was seen then is over.
+      await fetchTickets(repository, shared)
+      const now = (await seenOf(ports, options.issue, shared)) === seen ? next : await nextTicket(ports, options)
+      if (now === 'done') continue
+      const stopped = now.found && now !== next ? stoppedOutcome(options.issue, now.found.state) : undefined
+      if (stopped) return stopped
+      const outcome = await keepingLease(ports, lease, now.definitions, async (kept) => {
+        const setAside = await catchUp(kept, now.ticket, lease, now.definitions.config.workspace.keep)
+        return runTicket(kept, options, { ...now, setAside }, lease)
+      })
       if (outcome.outcome !== 'done') return outcome
     } finally {
       await releaseLease(repository, lease)
     }
   }
+}
+
+/** Returns where the default branch and the issue's branches are, as this clone knows them: equal when nobody moved any. */
+async function seenOf({ repository }: Ports, issue: number, { remote, branch }: Config): Promise<string> {
+  const names = [branch, `phase/*_${issue}`]
+  const tracked = remote === null ? [] : names.map((name) => trackingRef(remote, name))
+  const refs = [...names.map((name) => `refs/heads/${name}`), ...tracked]
+  return repository.git.text(['for-each-ref', '--format=%(objectname) %(refname)', '--', ...refs])
 }
 
 /** Says what an issue lacks to be worked at all; nothing is opened for it, so that a label given later still counts. */
@@ -138,7 +164,7 @@ export async function nextTicket(ports: Ports, options: Pick<RunOptions, 'issue'
   for (const phases of stretches(pipeline)) {
     const first = phases[0] as PhaseSpec
     const ticket = ticketOf(first.name, options.issue)
-    const found = await findTicket(repository, ticket, base.commit)
+    const found = await findTicket(repository, ticket, base.commit, definitions.config.remote)
     if (found?.done) {
       after = ticket
       continue
@@ -160,7 +186,12 @@ async function pipelineOf(
 ): Promise<string> {
   for (const pipeline of definitions.method.pipelines.values()) {
     for (const [first] of stretches(pipeline)) {
-      const found = await findTicket(ports.repository, ticketOf((first as PhaseSpec).name, options.issue), base)
+      const found = await findTicket(
+        ports.repository,
+        ticketOf((first as PhaseSpec).name, options.issue),
+        base,
+        definitions.config.remote,
+      )
       const begun = found?.state.ledger.opened?.pipeline
       if (begun !== undefined) return begun
     }
@@ -234,6 +265,8 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
         await foldInbox(desk, job.definitions)
         return await leave(desk, step)
       }
+      // Committed work and every decision are pushed at once; what has not been committed does not move the branch.
+      await desk.publish()
     }
   } finally {
     inbox.close()
@@ -287,7 +320,7 @@ function sessionTrailer(found: FoundTicket): string {
 
 async function refind(ports: Ports, next: NextTicket): Promise<FoundTicket | undefined> {
   const base = await defaultBase(ports.repository, next.definitions.config)
-  return findTicket(ports.repository, next.ticket, base.commit)
+  return findTicket(ports.repository, next.ticket, base.commit, next.definitions.config.remote)
 }
 
 async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, lease: Lease) {
@@ -314,6 +347,7 @@ async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, le
     base,
     lease,
     definitions,
+    setAside: next.setAside,
     reason: lease.epoch > (found?.state.ledger.epoch ?? lease.epoch) ? ('taken-over' as const) : ('resumed' as const),
     opened: {
       ticket,

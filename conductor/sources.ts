@@ -1,21 +1,24 @@
 import type { Config } from '../core/config.ts'
 import type { FileReader } from '../core/contracts/method.ts'
-import { branchOf, parseTicket, ticketOfBranch } from '../core/contracts/names.ts'
-import type { Git } from '../core/git.ts'
+import { branchOf, parseTicket } from '../core/contracts/names.ts'
 import { readerAt, readerOf } from '../core/reader.ts'
+import { knownBase, leadingSide, listTicketBranches, type TicketBranch, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase, type Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
-import { listWorktrees } from '../core/worktree.ts'
+import { listWorktrees, type WorktreeEntry } from '../core/worktree.ts'
 import { loadSession, type TicketSession } from '../sessions/index.ts'
 import { committedConfig, loadDefinitions } from './definitions.ts'
 import type { Ports } from './ports.ts'
 import { foldTicket, type TicketState } from './state.ts'
 
-/** A ticket as it was found: in the default branch, in its own branch, or with a worktree that may be ahead of it. */
+/**
+ * A ticket as it was found: in the default branch, in its own branch, with a worktree that may be ahead of it, or on the
+ * shared remote, where another machine has gone on with it.
+ */
 export interface FoundTicket {
   ticket: string
   issue: number
-  source: 'default' | 'branch' | 'worktree'
+  source: 'default' | 'branch' | 'worktree' | 'remote'
   session: TicketSession
   state: TicketState
   /** Its DELIVERED entry is on the default branch. */
@@ -29,7 +32,7 @@ export interface FoundTicket {
  */
 export async function findTickets(repository: Repository, config: Config, known?: ReadonlySet<string>): Promise<FoundTicket[]> {
   const { git } = repository
-  const base = await resolveCommit(git, `refs/heads/${config.branch}`)
+  const base = await knownBase(git, config)
   const found = new Map<string, FoundTicket>()
   if (base !== undefined) {
     const reader = readerAt(git, base)
@@ -39,30 +42,35 @@ export async function findTickets(repository: Repository, config: Config, known?
       found.set(ticket.ticket, ticket)
   }
   const worktrees = await listWorktrees(repository)
-  for (const ticket of await liveTickets(git)) {
-    if (found.get(ticket)?.done || known?.has(ticket)) continue
-    const worktree = worktrees.find(({ branch, dir }) => branch === branchOf(ticket) && dir !== repository.root)
-    const reader = worktree ? readerOf(worktree.dir) : readerAt(git, `refs/heads/${branchOf(ticket)}`)
-    found.set(ticket, await readTicket(reader, ticket, worktree ? 'worktree' : 'branch'))
+  for (const branch of await listTicketBranches(git, config.remote)) {
+    if (found.get(branch.ticket)?.done || known?.has(branch.ticket)) continue
+    const live = await readLive(repository, branch, worktrees)
+    if (live) found.set(branch.ticket, live)
   }
   const order = (a: FoundTicket, b: FoundTicket) => a.issue - b.issue || a.ticket.localeCompare(b.ticket, 'en')
   return [...found.values()].sort(order)
 }
 
-/** Returns one ticket as it stands now, or undefined when nobody has opened it. */
-export async function findTicket(repository: Repository, ticket: string, base: string): Promise<FoundTicket | undefined> {
+/**
+ * Returns one ticket as it stands now, or undefined when nobody has opened it.
+ *
+ * @param remote name of the remote whose branches this clone has fetched; null looks at this clone alone
+ */
+export async function findTicket(
+  repository: Repository,
+  ticket: string,
+  base: string,
+  remote: string | null,
+): Promise<FoundTicket | undefined> {
   const { git } = repository
   const merged = await readTicket(readerAt(git, base), ticket, 'default')
   if (merged.done) return merged
-  const branch = branchOf(ticket)
-  if ((await resolveCommit(git, `refs/heads/${branch}`)) === undefined) {
-    return merged.session.entries.length > 0 ? merged : undefined
-  }
-  const worktree = (await listWorktrees(repository)).find(
-    (candidate) => candidate.branch === branch && candidate.dir !== repository.root,
-  )
-  const reader = worktree ? readerOf(worktree.dir) : readerAt(git, `refs/heads/${branch}`)
-  const live = await readTicket(reader, ticket, worktree ? 'worktree' : 'branch')
+  const [local, there] = await Promise.all([
+    resolveCommit(git, `refs/heads/${branchOf(ticket)}`),
+    remote === null ? undefined : resolveCommit(git, trackingRef(remote, branchOf(ticket))),
+  ])
+  const live = await readLive(repository, { ticket, local, remote: there }, await listWorktrees(repository))
+  if (live === undefined) return merged.session.entries.length > 0 ? merged : undefined
   return live.session.entries.length > 0 ? live : undefined
 }
 
@@ -104,7 +112,18 @@ async function readTicket(reader: FileReader, ticket: string, source: FoundTicke
   return { ticket, issue: parseTicket(ticket)?.issue ?? 0, source, session, state, done }
 }
 
-async function liveTickets(git: Git): Promise<string[]> {
-  const refs = await git.text(['for-each-ref', '--format=%(refname:strip=2)', 'refs/heads/phase/'])
-  return refs.split('\n').flatMap((branch) => ticketOfBranch(branch) ?? [])
+/** Reads a ticket where it is furthest: in its worktree, on its branch, or on the remote when another machine went on. */
+async function readLive(
+  repository: Repository,
+  branch: TicketBranch,
+  worktrees: readonly WorktreeEntry[],
+): Promise<FoundTicket | undefined> {
+  const { git } = repository
+  const side = await leadingSide(git, branch)
+  if (side === 'none') return undefined
+  if (side === 'remote') return readTicket(readerAt(git, branch.remote as string), branch.ticket, 'remote')
+  const name = branchOf(branch.ticket)
+  const worktree = worktrees.find((candidate) => candidate.branch === name && candidate.dir !== repository.root)
+  const reader = worktree ? readerOf(worktree.dir) : readerAt(git, `refs/heads/${name}`)
+  return readTicket(reader, branch.ticket, worktree ? 'worktree' : 'branch')
 }

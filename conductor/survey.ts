@@ -4,6 +4,7 @@ import type { Config } from '../core/config.ts'
 import type { Standing } from '../core/contracts/gate.ts'
 import type { Status } from '../core/contracts/names.ts'
 import { writeNote } from '../core/files.ts'
+import { knownBase } from '../core/remote-branches.ts'
 import type { Repository } from '../core/repository.ts'
 import { committedConfig } from './definitions.ts'
 import { MACHINE_VERSION } from './machine.ts'
@@ -69,9 +70,9 @@ async function readViews(repository: Repository): Promise<Record<string, TicketV
 
 /** The tree id of each ticket's folder on the default branch. */
 async function ticketTrees({ git }: Repository, config: Config): Promise<Map<string, string>> {
-  const listed = await git.run(['ls-tree', '-z', `refs/heads/${config.branch}`, '--', '.valuetrain/tickets/'], {
-    okExit: [0, 128],
-  })
+  const base = await knownBase(git, config)
+  if (base === undefined) return new Map()
+  const listed = await git.run(['ls-tree', '-z', base, '--', '.valuetrain/tickets/'], { okExit: [0, 128] })
   const entries = listed.stdout.split('\0').map((line) => /^040000 tree ([0-9a-f]+)\t\.valuetrain\/tickets\/(.+)$/.exec(line))
   return new Map(entries.flatMap((match) => (match ? [[match[2] as string, match[1] as string] as const] : [])))
 }

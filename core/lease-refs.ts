@@ -147,7 +147,8 @@ async function overNetwork(git: Git, remote: string, args: readonly string[]): P
   throw refused(remote, result.stderr)
 }
 
-function refused(remote: string, stderr: string): ValuetrainError {
+/** Returns the error of a remote that says no or nothing, with its own last words. */
+export function refused(remote: string, stderr: string): ValuetrainError {
   const words = stderr
     .trim()
     .split('\n')
@@ -161,7 +162,8 @@ function refused(remote: string, stderr: string): ValuetrainError {
   })
 }
 
-async function writeRecord(git: Git, record: LeaseRecord): Promise<string> {
+/** Writes a record into the object store and returns its object. */
+export async function writeRecord(git: Git, record: LeaseRecord): Promise<string> {
   return git.text(['hash-object', '-w', '--stdin'], { input: canonicalJson(record) })
 }
 

@@ -77,22 +77,44 @@ export async function takeLease(repo: Repository, request: LeaseRequest): Promis
  *
  * @throws VT_LEASE_LOST when somebody else has it now; VT_REMOTE when the remote cannot be reached
  */
-export async function renewLease(repo: Repository, lease: Lease): Promise<void> {
-  if (!lease.isHeld) return
-  const refs = openLeaseRefs(repo.git, lease.remote)
-  const object = await refs.swap(lease.issue, lease.object, recordOf(lease, lease.renewals + 1))
-  if (typeof object === 'string') {
-    lease.object = object
-    lease.renewals += 1
-  } else if (lease.isHeld) {
-    lease.isHeld = false
-    throw new ValuetrainError('VT_LEASE_LOST', `the claim on issue ${lease.issue} was taken over by somebody else`, {
-      kind: 'environment',
-      hint: 'nothing more is written by this run; `valuetrain status` shows who goes on',
-      details: { issue: lease.issue, epoch: lease.epoch },
-    })
-  }
+export function renewLease(repo: Repository, lease: Lease): Promise<void> {
+  return inLeaseTurn(lease, async () => {
+    if (!lease.isHeld) return
+    const refs = openLeaseRefs(repo.git, lease.remote)
+    const object = await refs.swap(lease.issue, lease.object, nextRecord(lease))
+    if (typeof object === 'string') {
+      lease.object = object
+      lease.renewals += 1
+    } else if (lease.isHeld) throw lostLease(lease)
+  })
 }
+
+/** Returns what the ref holds after the next renewal. */
+export function nextRecord(lease: Lease): LeaseRecord {
+  return recordOf(lease, lease.renewals + 1)
+}
+
+/** Marks a claim as somebody else's and returns the error that stops its work. */
+export function lostLease(lease: Lease): ValuetrainError {
+  lease.isHeld = false
+  return new ValuetrainError('VT_LEASE_LOST', `the claim on issue ${lease.issue} was taken over by somebody else`, {
+    kind: 'environment',
+    hint: 'nothing more is written by this run; `valuetrain status` shows who goes on',
+    details: { issue: lease.issue, epoch: lease.epoch },
+  })
+}
+
+/** Runs what moves the ref of a claim while nothing else of this process moves it: a renewal and a push would refuse each other. */
+export function inLeaseTurn<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(lease) ?? Promise.resolve()).then(work)
+  turns.set(
+    lease,
+    turn.catch(() => {}),
+  )
+  return turn
+}
+
+const turns = new WeakMap<Lease, Promise<unknown>>()
 
 /** Gives the claim back; does nothing when it is not ours any more. A first epoch leaves no ref behind. */
 export async function releaseLease(repo: Repository, lease: Lease): Promise<void> {

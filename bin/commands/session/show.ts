@@ -30,7 +30,12 @@ export default defineCommand({
   },
 })
 
-const SOURCES = { default: 'the default branch', branch: 'its branch', worktree: 'its worktree' }
+const SOURCES = {
+  default: 'the default branch',
+  branch: 'its branch',
+  worktree: 'its worktree',
+  remote: 'its branch on the remote',
+}
 
 function tell({ ticket, source, state, session }: FoundTicket, paint: Paint): string {
   const { opened, openedAt, at, usage } = state.ledger
