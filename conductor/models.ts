@@ -1,6 +1,7 @@
 import type { ModelCall, ModelRun } from '../core/contracts/model.ts'
 import type { RoleId } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
+import { learnSecretsOf } from '../core/known-secrets.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -20,7 +21,9 @@ export async function openModels(
     return line.then(() => {})
   }
   const { epoch } = desk.state.ledger
-  return desk.ports.models.open({ ticket: desk.ticket, turn, phase, mode, role, runtime: runtime.id, epoch }, record)
+  const run = await desk.ports.models.open({ ticket: desk.ticket, turn, phase, mode, role, runtime: runtime.id, epoch }, record)
+  learnSecretsOf(run.access.env)
+  return run
 }
 
 /**

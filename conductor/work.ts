@@ -20,6 +20,7 @@ import { asMetered, openModels } from './models.ts'
 import { writePapers } from './record.ts'
 import { chooseRoute, routedLabels } from './route.ts'
 import { itemName, itemsHeld, sessionPlace } from './state.ts'
+import { openVeil } from './veil.ts'
 
 /** Enters the phase that is due and fixes in the log what it asks. */
 export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<Step> {
@@ -82,6 +83,10 @@ export async function workTurn(job: Job): Promise<Step> {
     throw error
   })
   const refused: { tool: string; reason: string }[] = []
+  const veil = openVeil((event) => {
+    if (event.type === 'permission' && !event.allowed) refused.push({ tool: event.tool, reason: event.reason })
+    ports.onTurn(desk.ticket, event)
+  })
   const earlier = desk.state.ledger.sessions.get(sessionPlace(phase as string, chosen.runtime.id))
   const started = { turn, phase: phase as string, attempt, runtime: chosen.runtime.id, from }
   await desk.record('TURN_STARTED', chosen.runtime.usesJail ? { ...started, jailed: jail !== undefined } : started)
@@ -109,13 +114,10 @@ export async function workTurn(job: Job): Promise<Step> {
       ...(earlier === undefined ? {} : { resume: earlier }),
       ...(jail ? { jail } : {}),
     },
-    (event) => {
-      if (event.type === 'permission' && !event.allowed) refused.push({ tool: event.tool, reason: event.reason })
-      ports.onTurn(desk.ticket, event)
-    },
+    veil.event,
   )
   const told = await worked.finally(() => closeTurn(jail, models))
-  const result = asMetered(told, models)
+  const result = veil.end(asMetered(told, models))
   for (const refusal of refused) await desk.record('TOOL_REFUSED', { turn, ...refusal })
   await desk.record('TURN_ENDED', { turn, ...turnFacts(result) })
   if (result.outcome === 'limited') {

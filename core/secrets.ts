@@ -1,3 +1,5 @@
+import { findKnown } from './known-secrets.ts'
+
 /** Where a secret stands: UTF-16 offsets into the text, `end` exclusive. */
 export interface SecretMatch {
   rule: string
@@ -39,7 +41,8 @@ const KNOWN: readonly Rule[] = [
   token(
     'github-token',
     ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_'],
-    'gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}',
+    // Tokens of installations carry an id and a signed part since 2026, with dots and dashes, and are several hundred letters long.
+    'gh[pousr]_[A-Za-z0-9](?:[A-Za-z0-9_.-]{34,4000}[A-Za-z0-9])|github_pat_[A-Za-z0-9_]{22,255}',
   ),
   token(
     'gitlab-token',
@@ -145,13 +148,15 @@ const SAID: readonly Rule[] = [
 
 /**
  * Returns the secrets a text holds, in order, not overlapping: known formats of issuers, private keys, credentials in
- * URLs and connection strings, values assigned to names like `password`, and strings too random to be words.
+ * URLs and connection strings, values assigned to names like `password`, strings too random to be words, and the exact values
+ * that this process was told to keep, in any of their forms.
  * Object ids, digests, UUIDs, ULIDs and the integrity fields of lock files are none.
  */
 export function findSecrets(text: string): SecretMatch[] {
   if (text.length < SHORTEST) return []
+  const known = findKnown(text).map((place) => ({ rule: 'known-secret', ...place }))
   const lower = text.toLowerCase()
-  const found: SecretMatch[] = []
+  const found: SecretMatch[] = known
   for (const rule of [...KNOWN, ...SAID]) {
     if (rule.near.some((word) => lower.includes(word))) found.push(...matchesOf(rule, text))
   }
@@ -196,14 +201,14 @@ export function redactDeep<T>(value: T): { value: T; counts: SecretCounts } {
   return { value: walk(value, '') as T, counts }
 }
 
-const FORMATS: ReadonlySet<string> = new Set(KNOWN.map(({ id }) => id))
+const FORMATS: ReadonlySet<string> = new Set(['known-secret', ...KNOWN.map(({ id }) => id)])
 
-/** Tells whether a rule knows a format that an issuer publishes, and not only what stands around a secret. */
+/** Tells whether a rule knows a format that an issuer publishes, or the very value, and not only what stands around a secret. */
 export function isKnownFormat(rule: string): boolean {
   return FORMATS.has(rule)
 }
 
-const SHORTEST = 10
+const SHORTEST = 8
 const SECRET_KEY =
   /(?:^|[_.-]|[a-z])(?:pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)$/i
 

@@ -20,11 +20,10 @@ import { answerPermission, eventsOfUpdate, type Refusal } from './acp-words.ts'
 import { watchTools } from './busy.ts'
 import { type AgentSurroundings, agentFace } from './exec.ts'
 import { launchOf } from './launch.ts'
-import { outcomeOf } from './outcome.ts'
+import { outcomeOf, tailOf } from './outcome.ts'
 import { openTraces } from './traces.ts'
 import { type AgentEnd, judgeAgent } from './verdict.ts'
 
-const TAIL_CHARACTERS = 4_000
 /** Milliseconds that an agent has to end by itself once its turn is over or cancelled. */
 const GOODBYE_MS = 2_000
 const MESSAGE_BYTES = 16 * 1024 * 1024
@@ -111,7 +110,7 @@ async function converse(
     ...(session === undefined ? {} : { session }),
     ...(spec.byLogin ? { quota: true } : {}),
     outputDigest,
-    outputTail: outputTail.slice(-TAIL_CHARACTERS),
+    outputTail: tailOf(outputTail),
   }
 }
 

@@ -7,12 +7,11 @@ import { DIALECTS } from '../dialects/index.ts'
 import { watchTools } from './busy.ts'
 import { launchOf } from './launch.ts'
 import { loginFiles } from './login.ts'
-import { outcomeOf } from './outcome.ts'
+import { outcomeOf, tailOf } from './outcome.ts'
 import { openTraces } from './traces.ts'
 import { readTranscript } from './transcript.ts'
 import { judgeAgent } from './verdict.ts'
 
-const TAIL_CHARACTERS = 4_000
 /** Linux takes 128 KiB for one argument, the ending zero included. */
 const ARGUMENT_BYTES = 131_071
 
@@ -129,6 +128,6 @@ async function runAgent(
     ...(spec.byLogin ? { quota: true } : {}),
     ...(said.session ? { session: said.session } : {}),
     outputDigest: ran.outputDigest,
-    outputTail: ran.outputTail.slice(-TAIL_CHARACTERS),
+    outputTail: tailOf(ran.outputTail),
   }
 }

@@ -1,6 +1,7 @@
 import { sha256 } from '../../core/canonical.ts'
 import type { TurnLimits, TurnOutcome, TurnRequest } from '../../core/contracts/runtime.ts'
 import type { ProcessResult } from '../../core/process.ts'
+import { redactSecrets } from '../../core/secrets.ts'
 
 /**
  * Returns why a command did not do its work, in words that follow the command's name; undefined when it did.
@@ -33,4 +34,11 @@ const LIMIT_WORDS: Record<NonNullable<ProcessResult['timedOut']>, (limits: TurnL
 
 function seconds(ms: number): string {
   return `${Number((ms / 1000).toFixed(1))} s`
+}
+
+const TAIL_CHARACTERS = 4_000
+
+/** Returns the end of an output as a result carries it. Secrets are hidden before it is cut, since half of one is found no more. */
+export function tailOf(output: string): string {
+  return redactSecrets(output).text.slice(-TAIL_CHARACTERS)
 }

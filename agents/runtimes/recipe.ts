@@ -1,9 +1,7 @@
 import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
 import { runJailed } from '../../core/jail-run.ts'
 import { recipeProblem } from '../choose.ts'
-import { joinDigests, outcomeOf } from './outcome.ts'
-
-const TAIL_CHARACTERS = 4_000
+import { joinDigests, outcomeOf, tailOf } from './outcome.ts'
 
 /**
  * Returns the runtime that works without a model: the commands of a recipe, one after another, in the ticket's worktree. The
@@ -42,7 +40,7 @@ async function runRecipe(request: TurnRequest, onEvent: (event: RuntimeEvent) =>
     })
     remainingMs -= ran.durationMs
     digests.push(ran.outputDigest)
-    tail = `${tail}$ ${summary}\n${ran.outputTail.trimEnd()}\n`.slice(-TAIL_CHARACTERS)
+    tail = tailOf(`${tail}$ ${summary}\n${ran.outputTail.trimEnd()}\n`)
     const failure = outcomeOf(ran, request)
     onEvent({ type: 'tool', name: 'run', summary, state: failure === undefined ? 'done' : 'failed' })
     if (failure === undefined) continue

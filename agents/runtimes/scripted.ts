@@ -4,7 +4,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { runProcess } from '../../core/process.ts'
 import { judgeTool, type Tool } from '../policy.ts'
-import { joinDigests, outcomeOf } from './outcome.ts'
+import { joinDigests, outcomeOf, tailOf } from './outcome.ts'
 import { SCRIPT_FILE, Script, type ScriptedTurn, type ScriptInput, type Step } from './script.ts'
 
 /**
@@ -67,8 +67,6 @@ interface Stage {
   usage: Usage | undefined
   ended(result: TurnResult): TurnResult
 }
-
-const TAIL_CHARACTERS = 4_000
 
 function openStage(request: TurnRequest, onEvent: (event: RuntimeEvent) => void): Stage {
   const { role, mode, tools = ['read', 'write'] } = request
@@ -159,7 +157,7 @@ async function runStep(argv: readonly string[], okExit: readonly number[], stage
     onOutput: (stream, text) => stage.onEvent({ type: 'output', stream, text }),
   })
   stage.digests.push(ran.outputDigest)
-  stage.tail = (stage.tail + ran.outputTail).slice(-TAIL_CHARACTERS)
+  stage.tail = tailOf(stage.tail + ran.outputTail)
   const end = outcomeOf(ran, request, okExit)
   stage.onEvent({ type: 'tool', name: 'run-code', summary, state: end === undefined ? 'done' : 'failed' })
   if (end === undefined) return undefined
