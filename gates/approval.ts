@@ -1,4 +1,5 @@
-import type { PlacedEntry } from '../core/contracts/event.ts'
+import type { EventData, PlacedEntry } from '../core/contracts/event.ts'
+import { mayWrite } from '../core/contracts/forge.ts'
 import type { RoleId } from '../core/contracts/names.ts'
 import { eventsOf } from './view.ts'
 
@@ -12,12 +13,14 @@ export interface Approval {
  * what it says in advance is no answer to a question about this work.
  *
  * @param roles any role when empty
+ * @param forgeOnly counts only what a person with write access said on the forge, where a login stands behind it
  */
 export function approvalsOf(
   entries: readonly PlacedEntry[],
   gate: string,
   subjects: readonly string[],
   roles: readonly RoleId[] = [],
+  forgeOnly = false,
 ): Approval[] {
   const people = new Map<string, Approval>()
   for (const { ts, data } of eventsOf(entries, 'APPROVED')) {
@@ -27,11 +30,16 @@ export function approvalsOf(
       subjects.includes(data.subject) &&
       data.channel !== 'configuration' &&
       actor.kind === 'human' &&
-      (roles.length === 0 || roles.includes(actor.role))
+      (roles.length === 0 || roles.includes(actor.role)) &&
+      (!forgeOnly || isFromForge(data))
     const name = actor.name ?? 'a person'
     if (counts && !people.has(name)) people.set(name, { name, at: ts })
   }
   return [...people.values()]
+}
+
+function isFromForge({ channel, via }: EventData<'APPROVED'>): boolean {
+  return (channel === 'review' || channel === 'comment') && via !== undefined && mayWrite(via.permission)
 }
 
 export interface Waiver {

@@ -41,7 +41,13 @@ export const definitions = builtin(
         ...(before === after ? [] : compareDefinitions(before, after)),
         ...(await changedExtensions(before, view)),
       ]
-      const approval = approvalsOf(view.context.entries, 'definitions', [await view.work()])[0]
+      const approval = approvalsOf(
+        view.context.entries,
+        'definitions',
+        [await view.work()],
+        [],
+        view.context.config.forge !== 'local',
+      )[0]
       const shown = approval ? findings.map((one): Finding => ({ ...one, severity: 'notice' })) : findings
       return byFindings(
         shown,

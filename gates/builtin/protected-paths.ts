@@ -8,7 +8,7 @@ import { builtin } from './builtin.ts'
 /**
  * Hooks, gates, pipelines, CI and configuration decide what an agent may do, so an agent changes them only with a
  * person's approval of the present work. Everything on a ticket's branch counts as an agent's, except commits that the
- * session shows to be a person's turn. Reads the session, so its result is never reused.
+ * session shows to be a person's turn. With a forge that knows logins only an approval there counts. Reads the session, so its result is never reused.
  */
 export const protectedPaths = builtin(
   {
@@ -24,7 +24,7 @@ export const protectedPaths = builtin(
       if (ticket === undefined) return notApplicable('this change belongs to no ticket, so no agent made it')
       const touched = (await view.changes()).filter(({ path }) => matchesAny(path, config.protected)).map(({ path }) => path)
       if (touched.length === 0) return passed('no protected path is changed')
-      const approval = approvalsOf(entries, 'protected-paths', [await view.work()])[0]
+      const approval = approvalsOf(entries, 'protected-paths', [await view.work()], [], config.forge !== 'local')[0]
       if (approval) return passed(`${approval.name} approved the change of ${touched.slice(0, 5).join(', ')}`)
       const theirs = await byPeople(view, touched)
       const findings = touched

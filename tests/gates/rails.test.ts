@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defaultConfig } from '../../core/config.ts'
 import { GateSpec, type GateSpecInput } from '../../core/contracts/gate.ts'
 import { unexplainedMoves } from '../../gates/builtin/session-conflict.ts'
 import { type JudgeContext, judgeGate, judgeGates, requiredGates, resolveGates, workDigest } from '../../gates/index.ts'
@@ -117,6 +118,29 @@ describe('definitions', () => {
       verdict: 'pass',
       rules: ['notice gate-weakened'],
     })
+  })
+})
+
+describe('an approval of protected paths where a forge knows logins', () => {
+  const via = { id: '7', login: 'ada', permission: 'write' as const }
+  const cases = [
+    { name: 'a review by a login that may write', said: { channel: 'review', via }, verdict: 'pass' },
+    { name: 'a comment by a login that may write', said: { channel: 'comment', via }, verdict: 'pass' },
+    { name: 'a terminal', said: { channel: 'terminal' }, verdict: 'fail' },
+    {
+      name: 'a review by a login that may only read',
+      said: { channel: 'review', via: { ...via, permission: 'read' } },
+      verdict: 'fail',
+    },
+    { name: 'a review that names no login', said: { channel: 'review' }, verdict: 'fail' },
+  ] as const
+  it.each(cases)('through $name: $verdict', async ({ said, verdict }) => {
+    const bench = await openBench()
+    await bench.work({ '.github/workflows/ci.yml': 'on: push\n' })
+    const subject = await workDigest({ git: bench.repository.git, head: 'HEAD', ticket: TICKET })
+    const entries = entriesOf(opening(event('APPROVED', { actor: ADA, gate: 'protected-paths', subject, ...said })))
+    const config = { ...defaultConfig(), forge: 'github' as const }
+    expect((await verdictOf('protected-paths', await bench.context({ entries, config }))).verdict).toBe(verdict)
   })
 })
 

@@ -1,0 +1,120 @@
+import { type ForgeComment, type HostedForge, mayWrite, type Review } from '../core/contracts/forge.ts'
+import { branchOf } from '../core/contracts/names.ts'
+import { ValuetrainError } from '../core/errors.ts'
+import { committedConfig } from './definitions.ts'
+import { commandIn, type ForgeCommand } from './forge-commands.ts'
+import { type Act, operate } from './operate.ts'
+import type { Ports } from './ports.ts'
+import { type FoundTicket, findTickets } from './sources.ts'
+
+/** What was answered since this program began, so that a word which left no entry is not looked up again and again. */
+export type Heard = Set<string>
+
+/**
+ * Hears what people have said on the forge about tickets under way: commands in comments, and approving reviews where a
+ * ticket waits for a person. Only those who may write are heard. Which words were acted on already is read from the sessions,
+ * whose entries name them.
+ */
+export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Promise<void> {
+  const config = await committedConfig(ports.repository)
+  const live = (await findTickets(ports.repository, config)).filter(({ done, state }) => !done && state.status !== 'aborted')
+  if (live.length === 0) return
+  const acted = new Set(live.flatMap(({ session }) => session.entries.flatMap(({ data }) => data?.via?.id ?? [])))
+  const isNew = (id: string) => !acted.has(id) && !heard.has(id)
+  const since = live.flatMap(({ session }) => session.entries[0]?.ts ?? []).sort()[0]
+  const changes = new Map<number, FoundTicket>()
+  for (const found of live) {
+    const change = await forge.findChange(branchOf(found.ticket))
+    if (change) changes.set(Number(change.id), found)
+    if (change && waitsForPerson(found)) {
+      for (const review of (await forge.observeChange(change)).reviews) {
+        if (
+          review.state !== 'approved' ||
+          !mayWrite(review.permission) ||
+          review.commit !== change.headCommit ||
+          !isNew(review.id)
+        )
+          continue
+        heard.add(review.id)
+        await approve(ports, found, review)
+      }
+    }
+  }
+  for (const comment of since === undefined ? [] : await forge.listComments(since)) {
+    const command = commandIn(comment.body)
+    const found = live.find(({ issue }) => issue === comment.number) ?? changes.get(comment.number)
+    if (command === undefined || found === undefined || !isNew(comment.id) || !mayWrite(comment.permission)) continue
+    heard.add(comment.id)
+    await forge.comment(comment.number, `reply-${comment.id}`, await obey(ports, found, command, comment))
+  }
+}
+
+/** A ticket that a person's yes would get going: it asks one, or it was stopped by paths that only a person may change. */
+function waitsForPerson({ state }: FoundTicket): boolean {
+  const { required, results } = state.control
+  return required.some(
+    ({ gate, human }) => (human || gate === PROTECTED) && results[gate] !== undefined && results[gate].verdict !== 'pass',
+  )
+}
+
+const PROTECTED = 'protected-paths'
+
+async function approve(ports: Ports, found: FoundTicket, review: Review): Promise<void> {
+  const { required, results } = found.state.control
+  const via = { id: review.id, login: review.login, permission: review.permission }
+  const say = (act: Act) => operate(ports, found.issue, act, { name: review.login, via })
+  try {
+    if (results[PROTECTED]?.verdict === 'fail') await say({ type: 'approve', gate: PROTECTED, channel: 'review' })
+    const asksPerson = required.some(({ gate, human }) => human && results[gate]?.verdict !== 'pass')
+    if (asksPerson || found.state.ledger.checkIn) await say({ type: 'approve', channel: 'review' })
+    if (found.state.status === 'blocked') await say({ type: 'resume' })
+  } catch (error) {
+    ports.onProgress(found.ticket, `the review of ${review.login} was not taken: ${wordsOf(error)}`)
+  }
+}
+
+async function obey(ports: Ports, found: FoundTicket, command: ForgeCommand, comment: ForgeComment): Promise<string> {
+  if (command.name === 'status') return standingOf(found)
+  const { id, login, permission } = comment
+  try {
+    const { text } = await operate(ports, found.issue, actOf(command, login), { name: login, via: { id, login, permission } })
+    return `${text}.`
+  } catch (error) {
+    return `This was not done: ${wordsOf(error)}`
+  }
+}
+
+function actOf({ name, text }: ForgeCommand, login: string): Act {
+  const reason = text === '' ? {} : { reason: text }
+  switch (name) {
+    case 'pause':
+      return { type: 'pause', ...reason }
+    case 'take':
+      return { type: 'pause', reason: `${login} has taken it over${text === '' ? '' : `: ${text}`}; /resume gives it back` }
+    case 'abort':
+      return { type: 'abort', reason: text === '' ? `${login} asked for it` : text }
+    case 'approve':
+      return { type: 'approve', channel: 'comment', ...(/^[a-z][a-z0-9-]*$/.test(text) ? { gate: text } : reason) }
+    default:
+      return { type: 'resume', ...reason }
+  }
+}
+
+/** One paragraph on where a ticket stands, from its log. */
+function standingOf({ ticket, state }: FoundTicket): string {
+  const { control, ledger, status } = state
+  const place =
+    control.phase === undefined ? '' : `, phase ${control.phase}, attempt ${control.attempt} of ${ledger.opened?.attempts ?? '?'}`
+  const open = control.required.filter(({ gate }) => control.results[gate]?.verdict !== 'pass').map(({ gate }) => `\`${gate}\``)
+  const why = ledger.waiting?.on ?? ledger.stopped
+  return [
+    `\`${ticket}\` is ${status}${place}${why === undefined ? '' : `: ${why}`}.`,
+    open.length > 0 ? `Gates that have not said yes yet: ${open.join(', ')}.` : 'Every gate of this phase has said yes.',
+  ].join('\n')
+}
+
+/** An operator's mistake is an answer; a fault of ours is not. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof ValuetrainError) || error.kind === 'internal') throw error
+  return `${error.message}${error.hint ? ` (${error.hint})` : ''}`
+}
