@@ -10,6 +10,8 @@ export interface SelectionFacts {
   login?: string
   /** Issues whose tickets are done, whatever their files say. */
   done?: ReadonlySet<number>
+  /** Issues that this pilot itself works now; they are claimed, too. */
+  underWay?: ReadonlySet<number>
   /** Issues whose tickets cannot go on by themselves, with the reason in a few words. */
   held?: ReadonlyMap<number, string>
 }
@@ -35,8 +37,14 @@ export function selectIssues(issues: readonly Issue[], facts: SelectionFacts): S
     if (why === undefined) ready.push(issue)
     else passed.push({ number: issue.number, why })
   }
+  ready.sort(compareIssues(facts.labels.priorities))
+  const taken = withinFlow(ready, byNumber, facts)
+  for (const issue of ready) {
+    const before = taken.get(issue.number)
+    if (before !== undefined) passed.push({ number: issue.number, why: before })
+  }
   return {
-    ready: ready.sort(compareIssues(facts.labels.priorities)),
+    ready: ready.filter(({ number }) => !taken.has(number)),
     passed: passed.sort((a, b) => a.number - b.number),
   }
 }
@@ -51,6 +59,34 @@ export function compareIssues(priorities: readonly string[]): (a: Issue, b: Issu
     return place < 0 ? priorities.length : place
   }
   return (a, b) => rank(a) - rank(b) || compareTimes(a.createdAt, b.createdAt) || a.number - b.number
+}
+
+/**
+ * One-piece flow: of requirements with the first priority one is worked in a project, of such stories one by a pilot.
+ * (Of tasks every session works one, by its nature.) Returns why issues have to wait for that, by number.
+ */
+function withinFlow(ready: readonly Issue[], all: ReadonlyMap<number, Issue>, facts: SelectionFacts): Map<number, string> {
+  const { labels, claimed, underWay = new Set<number>() } = facts
+  const [first] = labels.priorities
+  const passed = new Map<number, string>()
+  if (first === undefined) return passed
+  const limits = [
+    { label: labels.requirement, busy: new Set([...claimed, ...underWay]) },
+    { label: labels.story, busy: underWay },
+  ]
+  for (const { label, busy } of limits) {
+    const isLimited = (issue: Issue) => issue.labels.includes(label) && issue.labels.includes(first)
+    let holder = [...busy].find((number) => {
+      const issue = all.get(number)
+      return issue !== undefined && !isOver(issue, facts) && isLimited(issue)
+    })
+    for (const issue of ready.filter(isLimited)) {
+      if (holder === undefined) holder = issue.number
+      else if (!passed.has(issue.number))
+        passed.set(issue.number, `one ${label} labelled ${first} at a time, and #${holder} comes first`)
+    }
+  }
+  return passed
 }
 
 function isOver(issue: Issue, { done }: SelectionFacts): boolean {

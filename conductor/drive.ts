@@ -105,7 +105,7 @@ export async function readyIssues(
   const done = await doneIssues(ports, tickets)
   const claimed = new Set([...running, ...done.keys(), ...stopped.keys()])
   const open = issues.map((issue) => (done.has(issue.number) ? { ...issue, state: 'closed' as const } : issue))
-  const { ready, passed } = ports.select(open, { labels: config.labels, claimed })
+  const { ready, passed } = ports.select(open, { labels: config.labels, claimed, underWay: running })
   const reasons = passed.map(({ number, why }) => ({ number, why: done.has(number) ? 'done' : (stopped.get(number) ?? why) }))
   const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), tickets, number))
   return { ready: numbers, passed: reasons }

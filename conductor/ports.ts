@@ -68,7 +68,7 @@ export interface Ports {
   /** Orders the queue: ready issues first to last, and why the others were passed over. */
   select(
     issues: readonly Issue[],
-    options: { labels: Config['labels']; claimed: ReadonlySet<number>; login?: string },
+    options: { labels: Config['labels']; claimed: ReadonlySet<number>; underWay?: ReadonlySet<number>; login?: string },
   ): { ready: Issue[]; passed: { number: number; why: string }[] }
   /** Chooses who works an issue, or says what the issue needs. */
   choose(

@@ -119,6 +119,11 @@ export const Config = z.strictObject({
     .strictObject({
       auto: z.string().default('auto'),
       task: z.string().nullable().default(null),
+      requirement: z
+        .string()
+        .default('requirement')
+        .describe('With the first priority, one of these is worked at a time in a project.'),
+      story: z.string().default('story').describe('With the first priority, one of these is worked at a time by a pilot.'),
       priorities: z.array(z.string()).default(['now', 'next', 'future']),
       excluded: z.array(z.string()).default(['blocked', 'risk', 'mitigation', 'meta']),
     })

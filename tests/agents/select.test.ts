@@ -27,7 +27,20 @@ const anyIssue = fc.record({
   number: fc.integer({ min: 1, max: 30 }),
   title: fc.constant(''),
   body: fc.constant(''),
-  labels: fc.subarray(['auto', 'task', 'now', 'next', 'future', 'blocked', 'risk', 'meta', 'mitigation', 'other']),
+  labels: fc.subarray([
+    'auto',
+    'task',
+    'now',
+    'next',
+    'future',
+    'blocked',
+    'risk',
+    'meta',
+    'mitigation',
+    'other',
+    'requirement',
+    'story',
+  ]),
   assignees: fc.subarray(['ada', 'pilot']),
   state: fc.constantFrom('open' as const, 'open' as const, 'closed' as const),
   createdAt: fc.constantFrom(
@@ -120,6 +133,30 @@ describe('selection', () => {
         },
       ),
     )
+  })
+
+  test('lets one requirement of the first priority go at a time in a project, and one such story by a pilot', () => {
+    const has = (number: number, ...more: string[]) => issue(number, { labels: ['auto', ...more] })
+    const issues = [
+      has(1, 'now', 'requirement'),
+      has(2, 'now', 'requirement'),
+      has(3, 'next', 'requirement'),
+      has(4, 'now', 'story'),
+      has(5, 'now', 'story'),
+      has(6, 'now'),
+      has(7, 'now'),
+    ]
+    const numbers = (more: Partial<Parameters<typeof selectIssues>[1]>) =>
+      selectIssues(issues, { ...facts, ...more }).ready.map(({ number }) => number)
+    expect(numbers({})).toEqual([1, 4, 6, 7, 3])
+    // Somebody else's requirement counts, somebody else's story does not.
+    expect(numbers({ claimed: new Set([2, 5]) })).toEqual([4, 6, 7, 3])
+    expect(numbers({ claimed: new Set([5]), underWay: new Set([5]) })).toEqual([1, 6, 7, 3])
+    expect(numbers({ claimed: new Set([2]), done: new Set([2]) })).toEqual([1, 4, 6, 7, 3])
+    expect(selectIssues(issues, facts).passed).toEqual([
+      { number: 2, why: 'one requirement labelled now at a time, and #1 comes first' },
+      { number: 5, why: 'one story labelled now at a time, and #4 comes first' },
+    ])
   })
 
   test('is a total order: antisymmetric, transitive, and equal only for the same number', () => {
