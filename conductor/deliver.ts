@@ -12,6 +12,7 @@ import { judgeOn } from './judge.ts'
 import type { Ports } from './ports.ts'
 import { commitRecord, withTrailers } from './record.ts'
 import type { TicketState } from './state.ts'
+import { takeInBase } from './take-in.ts'
 import { strike } from './work.ts'
 
 /**
@@ -27,16 +28,7 @@ export async function deliver(job: Job): Promise<Step> {
   await commitRecord(desk, 'Record the work')
   const head = await desk.git.text(['rev-parse', 'HEAD'])
   const merged = await mergeTree(desk.git, base.commit, head)
-  if ('conflicts' in merged) {
-    const { phase, attempt } = desk.state.control
-    const reasons = [
-      `the branch conflicts with ${definitions.config.branch} in ${merged.conflicts.join(', ')}`,
-      `merge ${definitions.config.branch} into ${desk.state.branch} in its worktree, commit, and resume`,
-    ]
-    await desk.record('DECIDED', { phase: phase as string, attempt, outcome: 'block', code: 'merge-conflict', reasons })
-    await commitRecord(desk, 'Record the conflict')
-    return 'go-on'
-  }
+  if ('conflicts' in merged) return takeInBase(job, base.commit, merged.conflicts)
   const candidate = await commitTree(desk.git, {
     tree: merged.tree,
     parents: [base.commit, head],

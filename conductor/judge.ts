@@ -6,7 +6,7 @@ import { ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { appendEvidence, ticketEvidenceRef } from '../core/evidence-refs.ts'
 import { writeAtomically } from '../core/files.ts'
-import { subjectTree } from '../core/tree.ts'
+import { isAncestor, resolveCommit, subjectTree } from '../core/tree.ts'
 import { decide, type JudgeContext, judgeGates, openCheckout, renderSummary } from '../gates/index.ts'
 import { ask } from './check-in.ts'
 import { type Definitions, phaseGates } from './definitions.ts'
@@ -23,10 +23,11 @@ export const SUMMARY_FILE = 'change-summary.md'
 export async function renderPapers(job: Job): Promise<Step> {
   const { desk, definitions } = job
   const path = `${ticketFolder(desk.ticket)}/artifacts/${SUMMARY_FILE}`
+  const head = await desk.git.text(['rev-parse', 'HEAD'])
   const text = await renderSummary({
     git: desk.git,
-    base: definitions.commit,
-    head: await desk.git.text(['rev-parse', 'HEAD']),
+    base: await branchedFrom(job, head),
+    head,
     ticket: desk.ticket,
     issue: desk.state.ledger.opened?.issue,
     entries: desk.entries,
@@ -50,9 +51,26 @@ export async function judgePhase(job: Job): Promise<Step> {
   const { specs } = phaseGates(definitions, pipeline, control.phase as string)
   await commitRecord(desk, `Record the work on ${control.phase}`)
   const head = await desk.git.text(['rev-parse', 'HEAD'])
-  await judgeOn(job, definitions, specs, { stage: 'advance', base: definitions.commit, head })
+  await judgeOn(job, definitions, specs, { stage: 'advance', base: await branchedFrom(job, head), head })
   await tickItems(job)
   return decidePhase(job, await subjectTree(desk.git, 'HEAD'))
+}
+
+/**
+ * Returns the commit from which the branch counts its own changes: the ticket's base, or the newest commit of the default
+ * branch that has been taken in since. Asks no remote.
+ */
+async function branchedFrom({ desk, definitions }: Job, head: string): Promise<string> {
+  const { branch, remote } = definitions.config
+  const refs = [`refs/heads/${branch}`, ...(remote === null ? [] : [`refs/remotes/${remote}/${branch}`])]
+  let from = definitions.commit
+  for (const ref of refs) {
+    const there = await resolveCommit(desk.git, ref)
+    if (there === undefined) continue
+    const { stdout, code } = await desk.git.run(['merge-base', there, head], { okExit: [0, 1] })
+    if (code === 0 && (await isAncestor(desk.git, from, stdout.trim()))) from = stdout.trim()
+  }
+  return from
 }
 
 /** Judges gates on a commit and records each result as it comes; results of equal key are not judged again. */

@@ -22,6 +22,7 @@ import type { Job, Step } from './job.ts'
 import { judgePhase, renderPapers } from './judge.ts'
 import type { Due } from './machine.ts'
 import type { Ports } from './ports.ts'
+import { lookAround } from './radar.ts'
 import { commitTail } from './record.ts'
 import { isRouted, routedLabels } from './route.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
@@ -70,7 +71,7 @@ const ACTIVITIES: Record<Exclude<Due, 'merge'>, (job: Job) => Promise<Step>> = {
   commit: commitWork,
   children: settleChildren,
   render: renderPapers,
-  judge: judgePhase,
+  judge: lookAndJudge,
   deliver,
 }
 
@@ -243,6 +244,13 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
     return runTicket(ports, options, { ...next, found: await refind(ports, next) }, lease)
   }
   return stoppedOutcome(options.issue, desk.state) ?? waiting(options.issue, desk.state, step.reason)
+}
+
+/** Before work is judged, a look at who else changes the same lines: judging what will not merge is spent for nothing. */
+async function lookAndJudge(job: Job): Promise<Step> {
+  if (!job.desk.state.control.works) return judgePhase(job)
+  const step = await lookAround(job)
+  return step === 'go-on' && job.desk.state.due === 'judge' ? judgePhase(job) : step
 }
 
 /** The loop: do what is due, record what happened, until nothing is due or somebody has to act first. */

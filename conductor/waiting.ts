@@ -1,6 +1,7 @@
 import { defaultBase } from '../core/repository.ts'
 import type { Definitions } from './definitions.ts'
 import type { Ports } from './ports.ts'
+import { clashIsOver } from './radar.ts'
 import { routedLabels } from './route.ts'
 import { doneIssues } from './sources.ts'
 import type { TicketState } from './state.ts'
@@ -55,6 +56,8 @@ export async function waitIsOver(
         () => true,
         () => false,
       )
+    case 'clash':
+      return clashIsOver({ definitions, ports }, waiting.on)
     case 'remote-refused':
     case 'default-branch-dirty':
       return true

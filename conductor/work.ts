@@ -149,7 +149,7 @@ export function strike(
 /** Makes the ticket wait and says on what. */
 export async function wait(
   { desk }: Pick<Job, 'desk'>,
-  reason: 'agent-needed' | 'hand-off' | 'usage-limit' | 'approval' | 'children' | 'base-diverged' | 'budget',
+  reason: 'agent-needed' | 'hand-off' | 'usage-limit' | 'approval' | 'children' | 'base-diverged' | 'budget' | 'clash',
   on: string,
   until?: string,
   needsUsd?: number,

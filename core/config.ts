@@ -281,6 +281,12 @@ export const Config = z.strictObject({
       parallel: z.int().min(1).max(64).default(1),
       pollMs: ms.default(5_000),
       pauseAfterFailures: z.int().min(1).default(5),
+      clashes: z
+        .enum(['warn', 'serialise', 'rebase'])
+        .default('warn')
+        .describe(
+          'When two tickets under way change the same lines: record it; let the later one wait until the other is merged; or wait and, before it is judged, take in what the default branch has got meanwhile.',
+        ),
     })
     .prefault({})
     .describe('Auto-Pilot.'),

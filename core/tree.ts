@@ -62,6 +62,44 @@ export async function mergeTree(git: Git, base: string, head: string): Promise<{
 }
 
 /**
+ * Returns the tree of a merge in which the base's side stands wherever the two conflict, and the paths where it did. Depends on
+ * the two commits alone, so that anybody can make it again. No index and no working tree is touched.
+ */
+export async function mergeTaking(git: Git, base: string, head: string): Promise<{ tree: string; conflicts: string[] }> {
+  const flags = ['--write-tree', '-z', '--name-only', '--no-messages']
+  const merged = await git.run(['merge-tree', ...flags, requireRevision(base), requireRevision(head)], { okExit: [0, 1] })
+  const [tree = '', ...listed] = merged.stdout.split('\0').filter((field) => field !== '')
+  const conflicts = merged.code === 0 ? [] : [...new Set(listed)]
+  const ours = new Map<string, string>()
+  for (const line of conflicts.length > 0 ? await git.fields(['ls-tree', '-r', '-z', '--full-tree', requireRevision(base)]) : [])
+    ours.set(nameOf(line), line)
+  let taken = tree
+  for (const path of conflicts)
+    taken = (await replaceEntry(git, taken, path.split('/'), ours.get(path))) ?? (await makeTree(git, []))
+  return { tree: taken, conflicts }
+}
+
+/** Returns a tree with the entry of a path replaced by a line of `ls-tree`, or removed; undefined when nothing is left of it. */
+async function replaceEntry(
+  git: Git,
+  tree: string | undefined,
+  [name = '', ...rest]: readonly string[],
+  line: string | undefined,
+): Promise<string | undefined> {
+  const lines = tree === undefined ? [] : await git.fields(['ls-tree', '-z', tree])
+  const there = lines.find((entry) => nameOf(entry) === name)
+  const others = lines.filter((entry) => entry !== there)
+  if (rest.length === 0) {
+    const entry = line === undefined ? [] : [`${line.slice(0, line.indexOf('\t'))}\t${name}`]
+    return others.length + entry.length === 0 ? undefined : makeTree(git, [...others, ...entry])
+  }
+  const below = there?.startsWith('040000 tree ') ? idOf(there) : undefined
+  const inner = await replaceEntry(git, below, rest, line)
+  const entry = inner === undefined ? [] : [`040000 tree ${inner}\t${name}`]
+  return others.length + entry.length === 0 ? undefined : makeTree(git, [...others, ...entry])
+}
+
+/**
  * Makes a commit of a tree and returns it; no ref moves, no hook runs.
  *
  * @param date for author and committer, as git reads dates; now unless told

@@ -44,6 +44,7 @@ export const WAIT_REASONS = [
   'base-diverged',
   'remote-refused',
   'budget',
+  'clash',
 ] as const
 export const WaitReason = z.enum(WAIT_REASONS)
 
