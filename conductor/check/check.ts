@@ -4,7 +4,7 @@ import { parseTicket } from '../../core/contracts/names.ts'
 import { readEvidence } from '../../core/evidence-refs.ts'
 import type { Git } from '../../core/git.ts'
 import { requireRevision } from '../../core/refs.ts'
-import { commitTree, mergeTree, subjectTree } from '../../core/tree.ts'
+import { commitTree, isAncestor, mergeTaking, mergeTree, subjectTree } from '../../core/tree.ts'
 import { decide } from '../../gates/index.ts'
 import { type AskedOfHead, askedOfHead } from './asked.ts'
 import { type CheckedCommit, commitFindings } from './commits.ts'
@@ -84,8 +84,21 @@ async function checkEvidence(
   const open = commits.filter(({ evidence }) => evidence === 'missing' || evidence === 'stale')
   const named = new Set(open.flatMap(({ tickets }) => tickets).filter((name) => name !== ticket && parseTicket(name)))
   if (named.size > 0) commits = judge([...here, ...(await sessionsElsewhere(git, [...named]))])
+  commits = await Promise.all(commits.map((commit) => asTakenIn(git, range.base, commit)))
   const skips = skipsOf(records, new Set(range.commits.map(({ tree }) => tree)))
   return { commits, waivers: waiversOf(sessions, skips, definitions.gates, clock.now()), findings }
+}
+
+/**
+ * A merge that takes the base into a branch, with the base's lines wherever both had changed them, has nothing of its own: it is
+ * made again from its parents and compared.
+ */
+async function asTakenIn(git: Git, base: string, commit: CheckedCommit): Promise<CheckedCommit> {
+  const [own, taken, ...more] = commit.parents
+  if (commit.evidence !== 'missing' && commit.evidence !== 'stale') return commit
+  if (own === undefined || taken === undefined || more.length > 0 || !(await isAncestor(git, taken, base))) return commit
+  const { tree } = await mergeTaking(git, taken, own)
+  return (await subjectTree(git, tree)) === commit.tree ? { ...commit, evidence: 'base' } : commit
 }
 
 async function judgeBoth(

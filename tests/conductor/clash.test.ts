@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { checkRange } from '../../conductor/check/check.ts'
+import { loadDefinitions } from '../../conductor/definitions.ts'
 import { runIssue } from '../../conductor/run.ts'
 import { mergeTaking } from '../../core/tree.ts'
 import { issueFile, type Line, makeLine } from './line.ts'
@@ -49,6 +51,17 @@ describe('two tickets that change the same lines', () => {
     expect(decisions(line, 'build_2')).toContain('merge-conflict')
     const patch = await line.git.text(['show', 'HEAD:.valuetrain/tickets/build_2/artifacts/conflict-1.patch'])
     expect(patch).toContain('+two')
+    const [base, head] = await Promise.all(['HEAD^1', 'HEAD^2'].map((rev) => line.git.text(['rev-parse', rev])))
+    const { repository, clock, ids, signal } = line.ports
+    const definitions = await loadDefinitions(repository, base as string)
+    const place = { base: base as string, head: head as string, branch: 'phase/build_2', ticket: 'build_2' }
+    const { commits, findings: found } = await checkRange({
+      ...{ repository, definitions, clock, ids, signal, ...place },
+      reuse: true,
+      env: { PATH: process.env.PATH ?? '' },
+    })
+    expect(found.filter(({ severity }) => severity === 'error')).toEqual([])
+    expect(commits.filter(({ parents }) => parents.length > 1).map(({ evidence }) => evidence)).toEqual(['base'])
   })
 
   it('go one after the other where the configuration says so', async () => {
