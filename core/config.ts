@@ -95,6 +95,29 @@ export const Config = z.strictObject({
     .nullable()
     .default(null)
     .describe('Name of the git remote that claims and merges go through; null works with this clone alone.'),
+  github: z
+    .strictObject({
+      repository: z
+        .string()
+        .regex(/^[\w.-]+\/[\w.-]+$/, 'is not of the form OWNER/NAME')
+        .nullable()
+        .default(null)
+        .describe('OWNER/NAME; null reads it from the address of the git remote.'),
+      api: z
+        .url({ protocol: /^https?$/ })
+        .nullable()
+        .default(null)
+        .describe('Root of the REST API; null derives it from the host of the remote, Enterprise servers included.'),
+      merge: z.enum(['merge', 'squash', 'rebase']).default('merge').describe('How pull requests come in.'),
+      reserve: z
+        .int()
+        .min(0)
+        .default(200)
+        .describe('Requests of the hourly limit that looking never uses up, so that deliveries can always be written.'),
+      writeEveryMs: z.int().min(0).default(1_000).describe('Milliseconds between two writes, as GitHub asks for.'),
+    })
+    .prefault({})
+    .describe('GitHub, with `forge: github`. Tokens never stand here: docs/github.md.'),
   branch: z.string().default('main').describe('The default branch, which changes are merged into.'),
   pipeline: Slug.default('routine').describe('Pipeline of an issue that names none.'),
   agent: z

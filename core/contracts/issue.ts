@@ -29,4 +29,6 @@ export interface IssueDraft {
   assignees?: readonly string[]
   blockedBy?: readonly number[]
   parent?: number
+  /** Says what it is opened for: opening it again with the same key finds the same issue. Where a forge can do that. */
+  key?: string
 }

@@ -51,6 +51,7 @@ GET /repos/{owner}/{repo}/commits/{ref}/status
 GET /repos/{owner}/{repo}/commits/{ref}/statuses
 GET /repos/{owner}/{repo}/commits/{ref}/check-runs
 POST /repos/{owner}/{repo}/check-runs
+GET /repos/{owner}/{repo}/check-runs/{check_run_id}
 PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}
 GET /repos/{owner}/{repo}/branches
 GET /repos/{owner}/{repo}/branches/{branch}

@@ -12,6 +12,7 @@ const GAPS: readonly [string, RegExp, Gap][] = [
   ['GET', /^$/, repository],
   ['GET', /^\/collaborators\/([^/]+)\/permission$/, permission],
   ['GET', /^\/issues$/, listIssues],
+  ['GET', /^\/issues\/comments$/, allComments],
   ['POST', /^\/issues$/, openIssue],
   ['GET', /^\/issues\/(\d+)$/, oneIssue],
   ['PATCH', /^\/issues\/(\d+)$/, editIssue],
@@ -32,6 +33,7 @@ const GAPS: readonly [string, RegExp, Gap][] = [
   ['POST', /^\/statuses\/([0-9a-f]{40})$/, setStatus],
   ['GET', /^\/commits\/([^/]+)\/(status|statuses)$/, statuses],
   ['POST', /^\/check-runs$/, openRun],
+  ['GET', /^\/check-runs\/(\d+)$/, oneRun],
   ['PATCH', /^\/check-runs\/(\d+)$/, editRun],
   ['GET', /^\/commits\/([^/]+)\/check-runs$/, listRuns],
   ['GET', /^\/branches\/(.+)\/protection$/, protection],
@@ -150,6 +152,28 @@ function withRelations(world: World, state: RepoState, issue: Json): Json {
     ...(above === undefined
       ? {}
       : { parent_issue_url: `${world.origin}/api/v3/repos/${state.repository.fullName}/issues/${above}` }),
+  }
+}
+
+/** The emulator takes "comments" for an issue's number, so its lists of single issues are put together. */
+async function allComments(world: World, state: RepoState, call: Call): Promise<Answer> {
+  const path = `/repos/${state.repository.fullName}`
+  const issues = await all(world, call.token, `${path}/issues?state=all`)
+  const pulls = await all(world, call.token, `${path}/pulls?state=all`)
+  const spoken = [...issues, ...pulls].filter(({ comments }) => comments !== 0)
+  const lists = await Promise.all(spoken.map(({ number }) => all(world, call.token, `${path}/issues/${number}/comments`)))
+  const since = Date.parse(call.query.get('since') ?? '1970-01-01T00:00:00Z')
+  const found = lists.flat().filter((comment) => Date.parse(comment.updated_at) >= since)
+  const direction = call.query.get('direction') === 'desc' ? -1 : 1
+  found.sort((a, b) => direction * (Date.parse(a.updated_at) - Date.parse(b.updated_at) || a.id - b.id))
+  const [page, size] = [Number(call.query.get('page') ?? 1), Number(call.query.get('per_page') ?? 30)]
+  const next = new URLSearchParams(call.query)
+  next.set('page', String(page + 1))
+  const link = `<${world.origin}/api/v3${path}/issues/comments?${next}>; rel="next"`
+  return {
+    status: 200,
+    body: found.slice((page - 1) * size, page * size),
+    headers: page * size < found.length ? { link } : {},
   }
 }
 
@@ -349,6 +373,11 @@ async function editRun(world: World, state: RepoState, call: Call, [id = '']: st
   const annotations = [...run.output.annotations, ...(output.annotations ?? [])]
   Object.assign(run, rest, { output: { ...run.output, ...output, annotations } })
   return { status: 200, body: shownRun(world, state, run) }
+}
+
+async function oneRun(world: World, state: RepoState, _call: Call, [id = '']: string[]): Promise<Answer> {
+  const run = state.runs.find((candidate) => candidate.id === Number(id))
+  return run ? { status: 200, body: shownRun(world, state, run) } : NOT_FOUND
 }
 
 async function listRuns(world: World, state: RepoState, call: Call, [ref = '']: string[]): Promise<Answer> {
