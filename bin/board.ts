@@ -1,4 +1,6 @@
+import type { Forge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
+import type { IssueReading, LocalForge } from '../forge/index.ts'
 import type { Context } from './context.ts'
 import { openIssues } from './wiring.ts'
 
@@ -20,6 +22,11 @@ export interface IssueBoard {
   comments: Map<number, { at: string; text: string }[]>
 }
 
+/** A local forge also tells which files it could not read; elsewhere there are none. */
+async function readIssues(forge: Forge): Promise<IssueReading> {
+  return 'readIssues' in forge ? (forge as LocalForge).readIssues() : { issues: await forge.listIssues(), problems: [] }
+}
+
 /** Returns all issues as they are to be understood: files say what is wanted, tickets say what became of it. */
 export async function issueBoard(context: Context, override: 'local' | 'github' | undefined): Promise<IssueBoard> {
   const [{ findTickets }, { selectIssues }, { listLeases }] = await Promise.all([
@@ -29,7 +36,7 @@ export async function issueBoard(context: Context, override: 'local' | 'github' 
   ])
   const { repository, config, forge } = await openIssues(context, override)
   const [{ issues, problems }, tickets, leases] = await Promise.all([
-    forge.readIssues(),
+    readIssues(forge),
     findTickets(repository, config),
     listLeases(repository, config),
   ])

@@ -1,11 +1,12 @@
+import { rmSync } from 'node:fs'
 import type { Ports } from '../conductor/ports.ts'
 import type { FoundTicket } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
+import type { Forge } from '../core/contracts/forge.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import type { FileReader, Method } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
-import type { LocalForge } from '../forge/local.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
 import { routingFor } from './routing.ts'
@@ -53,10 +54,7 @@ export async function configHere(context: Context): Promise<Config> {
 }
 
 /** Opens the place where issues live, by the working tree's configuration unless the command line names another. */
-export async function openIssues(
-  context: Context,
-  override: 'local' | 'github' | undefined,
-): Promise<Here & { forge: LocalForge }> {
+export async function openIssues(context: Context, override: 'local' | 'github' | undefined): Promise<Here & { forge: Forge }> {
   const here = await openHere(context)
   return { ...here, forge: await forgeOf(context, here.repository, here.config, override) }
 }
@@ -64,7 +62,7 @@ export async function openIssues(
 /**
  * Joins the parts for the conductor. Everything that judges or runs comes from the committed configuration.
  *
- * @throws VT_NO_REPOSITORY, VT_UNBORN, VT_FORGE_UNAVAILABLE
+ * @throws VT_NO_REPOSITORY, VT_UNBORN; with `forge: github` what `githubForge` throws
  */
 export async function openPorts(
   context: Context,
@@ -77,18 +75,21 @@ export async function openPorts(
     import('../agents/index.ts'),
     import('./models.ts'),
   ])
-  const repository = await openRepository(context.cwd, context.env)
-  const config = await committedConfig(repository)
+  const opened = await openRepository(context.cwd, context.env)
+  const config = await committedConfig(opened)
+  const isHosted = (options.forge ?? config.forge) === 'github'
+  const repository = isHosted ? await withheldFrom(context, opened) : opened
+  const { env } = isHosted ? repository : context
   const script = await agents.loadScript(readerAt(repository.git, 'HEAD'))
   const { display } = options
   const forge = await forgeOf(context, repository, config, options.forge)
   return {
     repository,
     forge,
-    runtimes: agents.listRuntimes({ env: context.env, script, config }),
+    runtimes: agents.listRuntimes({ env, script, config }),
     clock: context.clock,
     ids: context.ids,
-    env: context.env,
+    env,
     ...(options.isJailWaived ? { isJailWaived: true } : {}),
     signal: context.signal,
     select: agents.selectIssues,
@@ -107,16 +108,26 @@ async function forgeOf(
   repository: Repository,
   config: Config,
   override: 'local' | 'github' | undefined,
-): Promise<LocalForge> {
-  const id = override ?? config.forge
-  if (id !== 'local') {
-    throw new ValuetrainError('VT_FORGE_UNAVAILABLE', `the forge "${id}" is not part of this version`, {
-      kind: override === undefined ? 'config' : 'user',
-      hint: 'use `forge: local`, or --forge local for this once',
-    })
+): Promise<Forge> {
+  const { clock, ids, env, signal } = context
+  if ((override ?? config.forge) === 'local') {
+    const { localForge } = await import('../forge/local.ts')
+    return localForge({ repository, config, clock, ids })
   }
-  const { localForge } = await import('../forge/local.ts')
-  return localForge({ repository, config, clock: context.clock, ids: context.ids })
+  const [{ githubForge }, withheld] = await Promise.all([import('../forge/github/index.ts'), withheldFrom(context, repository)])
+  const onWait = (text: string) => context.stderr.write(`${text}\n`)
+  return githubForge({ repository: withheld, config, clock, ids, env, signal, onWait, onFolder: removeAtExit })
+}
+
+/** The same repository whose git and children are started without the forge's tokens. */
+async function withheldFrom(context: Context, repository: Repository): Promise<Repository> {
+  const [{ openGit }, { withoutCredentials }] = await Promise.all([import('../core/git.ts'), import('../forge/github/names.ts')])
+  const env = withoutCredentials(context.env)
+  return { ...repository, env, git: openGit(repository.git.dir, env) }
+}
+
+function removeAtExit(folder: string): void {
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 }
 
 async function nothingWithoutRepository(error: unknown): Promise<{ reader: FileReader; config: Config }> {

@@ -11,6 +11,8 @@ const USER = 'x-access-token'
 /** Surroundings for a git that speaks with the forge. */
 export interface GitAccess {
   env: Record<string, string>
+  /** Folder with program and socket; holds no secret. Whoever ends without `close` removes it. */
+  folder: string
   close(): Promise<void>
 }
 
@@ -45,10 +47,11 @@ export async function openGitAccess(place: Place, credentials: Credentials, env:
   // It must not keep a program alive that has nothing else to do.
   server.unref()
   const ask = join(folder, 'ask')
-  await writeFile(join(folder, 'ask.cjs'), ASK, { mode: 0o600 })
-  await writeFile(ask, script(process.execPath, join(folder, 'ask.cjs'), socket), { mode: 0o700 })
+  await writeFile(join(folder, 'ask.cjs'), program(socket), { mode: 0o600 })
+  await writeFile(ask, script(process.execPath, join(folder, 'ask.cjs')), { mode: 0o700 })
   let isOpen = true
   return {
+    folder,
     env: { GIT_ASKPASS: ask, SSH_ASKPASS_REQUIRE: 'never', ...settings(env, [['credential.helper', '']]) },
     async close() {
       if (!isOpen) return
@@ -78,19 +81,23 @@ function settings(env: NodeJS.ProcessEnv, pairs: readonly [string, string][]): R
 }
 
 /** Only the password needs a program that can speak with a socket; the name is known here. */
-function script(node: string, program: string, socket: string): string {
+function script(node: string, file: string): string {
   const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
   return `#!/bin/sh
 case "$1" in
   Username*) echo ${USER} ;;
-  Password*) exec ${quote(node)} ${quote(program)} ${quote(socket)} "$1" ;;
+  Password*) printf '%s' "$1" | ${quote(node)} ${quote(file)} ;;
   *) exit 1 ;;
 esac
 `
 }
 
-const ASK = `const connection = require('node:net').connect(process.argv[2])
-connection.on('error', () => process.exit(1))
-connection.end(process.argv[3])
-connection.pipe(process.stdout)
+/** Hands the question on and the answer back. A socket that is gone answers nothing, which git is told as a wrong password. */
+function program(socket: string): string {
+  return `const { readFileSync, writeSync } = require('node:fs')
+const connection = require('node:net').connect(${JSON.stringify(socket)})
+connection.on('error', () => {})
+connection.on('data', (answer) => writeSync(1, answer))
+connection.end(readFileSync(0))
 `
+}

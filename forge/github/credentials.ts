@@ -5,6 +5,7 @@ import { createAppAuth } from '@octokit/auth-app'
 import { Octokit } from '@octokit/rest'
 import { ValuetrainError } from '../../core/errors.ts'
 import { findProgram } from '../../core/programs.ts'
+import { ENTERPRISE_NAMES, TOKEN_NAMES } from './names.ts'
 import type { Place } from './place.ts'
 
 /** Who speaks with the forge. The token itself is only ever handed out, never kept in anything that is printed or passed on. */
@@ -18,17 +19,6 @@ export interface Credentials {
   bot(): Promise<string | undefined>
 }
 
-/** Variables that may hold a token, in the order they are looked at. */
-const TOKEN_NAMES = ['VALUETRAIN_GITHUB_TOKEN', 'GH_TOKEN', 'GITHUB_TOKEN'] as const
-const ENTERPRISE_NAMES = ['VALUETRAIN_GITHUB_TOKEN', 'GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'] as const
-const APP_NAMES = [
-  'VALUETRAIN_GITHUB_APP_ID',
-  'VALUETRAIN_GITHUB_APP_KEY',
-  'VALUETRAIN_GITHUB_APP_KEY_FILE',
-  'VALUETRAIN_GITHUB_APP_INSTALLATION',
-  'VALUETRAIN_WEBHOOK_SECRET',
-] as const
-
 /** What an App's token may do at most: what deliveries need, in one repository. */
 export const APP_PERMISSIONS = {
   contents: 'write',
@@ -38,12 +28,6 @@ export const APP_PERMISSIONS = {
   statuses: 'read',
   metadata: 'read',
 } as const
-
-/** Returns an environment without anything a token or key is read from, for every program that is started. */
-export function withoutCredentials(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const names = new Set<string>([...TOKEN_NAMES, ...ENTERPRISE_NAMES, ...APP_NAMES])
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)))
-}
 
 /**
  * Finds who to speak as: a GitHub App when one is named, else a token of the environment, else the one `gh` keeps.

@@ -31,6 +31,8 @@ export interface GithubForgeOptions {
   patienceMs?: number
   /** Hears of every wait, in a few words. */
   onWait?: (text: string) => void
+  /** Hears of each folder that is made for git to ask in, so that a program that ends in a hurry can remove it. */
+  onFolder?: (folder: string) => void
 }
 
 /** The forge on GitHub, with what its set-up and its receiver need besides the contract. */
@@ -65,7 +67,12 @@ export async function githubForge(options: GithubForgeOptions): Promise<GithubFo
     ...(options.onWait ? { onWait: options.onWait } : {}),
   })
   const people = openPeople(client, clock)
-  const access = once(() => openGitAccess(place, credentials, repository.env))
+  const openAccess = async () => {
+    const opened = await openGitAccess(place, credentials, repository.env)
+    options.onFolder?.(opened.folder)
+    return opened
+  }
+  const access = once(openAccess)
   const intents = openIntents(repository.git, config.remote, async () => (await access.get()).env)
   const intake: Intake = openIntake({ client, people, intents, labels: config.labels, stateDir: repository.stateDir })
   const anyOpen = async () => true
@@ -106,7 +113,7 @@ export async function githubForge(options: GithubForgeOptions): Promise<GithubFo
     listComments: (since) => commentsSince(client, people, since),
     comment: (number, key, body) => commentOnce(client, people, number, key, body),
     show: (number, standing) => showStanding(client, people, number, standing),
-    gitAccess: () => openGitAccess(place, credentials, repository.env),
+    gitAccess: openAccess,
   }
 }
 

@@ -1,2 +1,2 @@
-export { withoutCredentials } from './credentials.ts'
 export { type GithubForge, type GithubForgeOptions, githubForge } from './forge.ts'
+export { withoutCredentials } from './names.ts'

@@ -131,13 +131,20 @@ describe('issue', () => {
     `)
   })
 
-  it('refuses a forge that this version has not', async () => {
-    const { terminal } = await place()
-    expect(await terminal.transcript(['issue', 'list', '--forge', 'github'])).toMatchInlineSnapshot(`
+  it('says what a forge on another machine needs', async () => {
+    const { repository, terminal } = await place()
+    const list = ['issue', 'list', '--forge', 'github']
+    const nowhere = await terminal.transcript(list)
+    await repository.git.run(['remote', 'add', 'origin', 'https://github.com/octo/demo.git'])
+    expect(nowhere + (await terminal.transcript(list))).toMatchInlineSnapshot(`
       "$ valuetrain issue list --forge github
-      error: the forge "github" is not part of this version
-      hint: use \`forge: local\`, or --forge local for this once
+      error: there is no git remote "origin", so \`forge: github\` has nowhere to go
+      hint: run \`git remote add origin https://github.com/OWNER/NAME.git\`, or set \`github.repository: OWNER/NAME\`
       [exit 2]
+      $ valuetrain issue list --forge github
+      error: there is no token for github.com
+      hint: set VALUETRAIN_GITHUB_TOKEN, GH_TOKEN or GITHUB_TOKEN, or run \`gh auth login --hostname github.com\`; docs/github.md says what it must be allowed
+      [exit 3]
       "
     `)
   })
