@@ -152,12 +152,12 @@ function tanhOf(x: Local, { square, top, bottom }: { square: Local; top: Local; 
     ]
   }
   return [
-    ...x.set(f32x4.max(f32x4.min(x.get, f32x4.const(TANH_CUT)), f32x4.const(-TANH_CUT))),
+    ...x.set(f32x4.pmax(f32x4.pmin(x.get, f32x4.const(TANH_CUT)), f32x4.const(-TANH_CUT))),
     ...square.set(f32x4.mul(x.get, x.get)),
     ...horner(top, TANH_NUMERATOR),
     ...horner(bottom, TANH_DENOMINATOR),
     ...x.set(f32x4.div(f32x4.mul(x.get, top.get), bottom.get)),
-    ...x.set(f32x4.max(f32x4.min(x.get, f32x4.const(1)), f32x4.const(-1))),
+    ...x.set(f32x4.pmax(f32x4.pmin(x.get, f32x4.const(1)), f32x4.const(-1))),
   ]
 }
 

@@ -120,8 +120,10 @@ export const f32x4 = {
   sub: simd(0xe5),
   mul: simd(0xe6),
   div: simd(0xe7),
-  min: simd(0xe8),
-  max: simd(0xe9),
+  /** b < a ? b : a, one instruction where `min` takes six; a NaN in `a` stays one. */
+  pmin: simd(0xea),
+  /** a < b ? b : a. */
+  pmax: simd(0xeb),
   /** Bits of `value` where `mask` is set, else zero. */
   and: simd(0x4e),
 }
