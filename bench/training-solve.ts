@@ -68,7 +68,7 @@ export const cartPoleBench: Benchmark = async (bench) => {
   }
   const quick = await run(bench, 'PPO, fast preset', fast, seeds, gmacs)
   const plain: Course = { ...course, learner: zoo(jsBackend), untilSolved: true }
-  const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? seeds : [1], gmacs)
+  const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? numbers(3) : [1], gmacs)
   const rows = [
     ...solveRows(whole, '', { solved: '10 of 10', cpu: 'at most 1.5', rate: 'at least 15000' }),
     ...solveRows(quick, ', fast', { solved: '10 of 10', cpu: 'at most 1' }),
@@ -150,7 +150,7 @@ async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig
   const course: Course = {
     open,
     learner: (seed) => dqn(open, config, seed),
-    every: Math.round(config.totalSteps / 20),
+    every: Math.round(config.totalSteps / 30),
     steps: config.totalSteps,
     bound: Number.POSITIVE_INFINITY,
     keepBest: true,

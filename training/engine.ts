@@ -1,7 +1,7 @@
 /** The engine's public surface: arithmetic, environments, algorithms, checkpoints. */
 export { DQN_DEFAULTS, type DqnConfig, openDqn } from './algo/dqn.ts'
 export { openPpo, PPO_DEFAULTS, type PpoConfig } from './algo/ppo.ts'
-export { PPO_PRESETS } from './algo/presets.ts'
+export { DQN_PRESETS, PPO_PRESETS } from './algo/presets.ts'
 export { openReinforce, REINFORCE_DEFAULTS, type ReinforceConfig } from './algo/reinforce.ts'
 export {
   type AcceleratorKind,
@@ -21,6 +21,7 @@ export { decodeCheckpoint, encodeCheckpoint, loadCheckpoint, saveCheckpoint, sta
 export { acrobot } from './env/acrobot.ts'
 export { cartPole } from './env/cart-pole.ts'
 export type { ClassicEnvironment } from './env/classic.ts'
+export { divided } from './env/divided.ts'
 export { mountainCar } from './env/mountain-car.ts'
 export { pendulum } from './env/pendulum.ts'
 export { gymnasiumArgv, openProcessEnvironment, type ProcessEnvironmentOptions } from './env/process.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PPO_PRESETS } from '../../training/algo/presets.ts'
+import { DQN_PRESETS, PPO_PRESETS } from '../../training/algo/presets.ts'
 import { attemptOf, checkTrainConfig, parseTrainConfig, readRecipe, recipeNames } from '../../training/run/index.ts'
 import { tiny } from './runs.ts'
 
@@ -46,6 +46,11 @@ describe('a training configuration', () => {
       `${BASE}seed: 9\nseeds: 3\nevaluation: { seed: 10 }\n`,
       'evaluation.seed 10 is also a training seed',
     ],
+    [
+      'a best policy that is never looked for',
+      `${BASE}evaluation: { keep: best }\n`,
+      'evaluation.keep is best, and evaluation.everySteps says never to look',
+    ],
     ['text that is not YAML', 'name: [\n', 'train.yaml'],
   ])('is refused for %s, by name', async (_, text, message) => {
     await expect(parseTrainConfig(text, 'train.yaml')).rejects.toThrow(message)
@@ -75,11 +80,14 @@ describe('the recipes', () => {
     const configs = await Promise.all(names.map(async (name) => parseTrainConfig(await readRecipe(name), name)))
     expect(names.map((name, index) => `${name}: ${configs[index]?.algorithm}`)).toEqual([
       'acrobot: ppo',
+      'acrobot-dqn: dqn',
       'cart-pole: ppo',
       'cart-pole-dqn: dqn',
       'cart-pole-fast: ppo',
       'cart-pole-reinforce: reinforce',
       'mountain-car: ppo',
+      'mountain-car-dqn: dqn',
+      'pendulum: dqn',
     ])
   })
 
@@ -88,6 +96,10 @@ describe('the recipes', () => {
     ['cart-pole-fast', PPO_PRESETS.cartPoleFast],
     ['acrobot', PPO_PRESETS.acrobot],
     ['mountain-car', PPO_PRESETS.mountainCar],
+    ['cart-pole-dqn', DQN_PRESETS.cartPole],
+    ['acrobot-dqn', DQN_PRESETS.acrobot],
+    ['mountain-car-dqn', DQN_PRESETS.mountainCar],
+    ['pendulum', DQN_PRESETS.pendulum],
   ])('%s has the settings that the throughput is measured with', async (name, preset) => {
     expect((await parseTrainConfig(await readRecipe(name), name)).settings).toEqual(preset)
   })

@@ -5,6 +5,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { withLock } from '../../core/lock.ts'
+import { evaluate, meanScore } from '../../training/evaluate.ts'
 import { writeRunFolder } from '../../training/run/folder.ts'
 import {
   compareRuns,
@@ -53,7 +54,7 @@ describe('a run', () => {
   })
 
   it('ends with the same bytes wherever it was stopped, and goes on by itself', async () => {
-    const config = tiny({}, { seeds: 2, checkpointSteps: 128, evaluation: { episodes: 10, everySteps: 200 } })
+    const config = tiny({}, { seeds: 2, checkpointSteps: 128, evaluation: { episodes: 10, everySteps: 200, keep: 'best' } })
     const whole = await orderOf(config)
     const expected = await bytesOf(whole.root, (await done(whole)).folder)
     for (const at of [1, 3, 6, 11]) {
@@ -80,6 +81,17 @@ describe('a run', () => {
     await appendFile(join(desk, 'seed-1.jsonl'), `${JSON.stringify({ ...row, steps: 999 })}\n{"seed":1,"st`)
     await appendFile(join(desk, 'events.jsonl'), '{"type":"state","st')
     expect(await bytesOf(order.root, (await done(order)).folder)).toEqual(await bytesOf(whole.root, folder))
+  })
+
+  it('keeps the policy that did best on the episodes watched, where it is told to', async () => {
+    const config = tiny({ learningRate: 0.1 }, { evaluation: { episodes: 30, everySteps: 128, keep: 'best' } })
+    const order = await orderOf(config)
+    const stored = await readRun(runsIn(order.root), (await done(order)).run)
+    const watched = (await metricsOfRun(stored)).flatMap(({ metrics }) => metrics.heldout_return_mean ?? [])
+    const { open } = await openProblem(config, order)
+    const again = await evaluate(await policyOfRun(stored), { open, episodes: 30, seed: config.evaluation.seed + 1_000_003 })
+    expect(meanScore(again)).toBe(Math.max(...watched))
+    expect(watched.at(-1)).toBeLessThan(Math.max(...watched))
   })
 
   it('is written once, and again into a tree that does not have it', async () => {

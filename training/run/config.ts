@@ -42,6 +42,10 @@ const Shape = z.strictObject({
         .nullable()
         .default(null)
         .describe('Steps between two measurements on held-out episodes during training; null for none.'),
+      keep: z
+        .enum(['last', 'best'])
+        .default('last')
+        .describe('Policy a learner ends with: its last, or the one that did best on those held-out episodes.'),
     })
     .prefault({})
     .describe('How it is measured.'),
@@ -99,6 +103,12 @@ export function checkTrainConfig(mapping: Record<string, unknown>, file: string)
     throw new ValuetrainError('VT_CONFIG', `${file}: evaluation.seed ${config.evaluation.seed} is also a training seed`, {
       kind: 'config',
       hint: 'choose another evaluation.seed; what is learned on is not measured on',
+    })
+  }
+  if (config.evaluation.keep === 'best' && config.evaluation.everySteps === null) {
+    throw new ValuetrainError('VT_CONFIG', `${file}: evaluation.keep is best, and evaluation.everySteps says never to look`, {
+      kind: 'config',
+      hint: `set evaluation.everySteps, e.g. to ${Math.max(1, Math.round(config.settings.totalSteps / 20))}`,
     })
   }
   return config

@@ -128,7 +128,8 @@ async function finish(
   }))
   const version = sha256(policy.model)
   const facts = { run: id, config, spec, verdict, rows: kept, seeds, policySeed: policy.seed, policyVersion: version }
-  const suite = { environment: spec.id, ...config.evaluation }
+  const { episodes, seed, greedy } = config.evaluation
+  const suite = { environment: spec.id, episodes, seed, greedy }
   const files = new Map<string, string | Uint8Array>([
     ['metrics.jsonl', jsonl(kept)],
     ['eval.json', pretty({ schema: 1, run: id, suite, means: verdict.means, seeds, ...measured })],

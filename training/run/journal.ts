@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type Clock, timestamp } from '../../core/clock.ts'
 import { appendDurably, writeAtomically } from '../../core/files.ts'
 import { loadCheckpoint, saveCheckpoint } from '../checkpoint.ts'
-import type { Metrics, TrainingState } from '../types.ts'
+import { parsePolicy, renderPolicy } from '../policy/model-file.ts'
+import type { Metrics, PolicyModel, TrainingState } from '../types.ts'
 import { RUN_STATES, type RunState, requireFollows } from './state.ts'
 
 /** One line of `events.jsonl`. */
@@ -34,10 +35,16 @@ export interface Journal {
   /** Writes a state down before it takes effect. @throws VT_RUN_STATE when it cannot follow */
   enter(state: RunState, facts?: Record<string, unknown>): Promise<void>
   note(type: 'anomaly' | 'note', facts: Record<string, unknown>): Promise<void>
-  /** Keeps a learner's state, and what it measured since the checkpoint before. */
-  save(seed: number, state: TrainingState, rows: readonly MetricRow[]): Promise<void>
-  /** Returns a learner's last checkpoint, and what it had measured then. */
-  load(seed: number): Promise<{ state: TrainingState; rows: MetricRow[] } | undefined>
+  /** Keeps a learner's state, what it measured since the checkpoint before, and its best policy where one is chosen. */
+  save(seed: number, state: TrainingState, rows: readonly MetricRow[], best: BestPolicy | undefined): Promise<void>
+  /** Returns a learner's last checkpoint, what it had measured then, and its best policy. */
+  load(seed: number): Promise<{ state: TrainingState; rows: MetricRow[]; best: BestPolicy | undefined } | undefined>
+}
+
+/** The policy that did best on the episodes watched during training. */
+export interface BestPolicy {
+  score: number
+  model: PolicyModel
 }
 
 /** Returns where the runs of a clone are at work. */
@@ -59,6 +66,7 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
   let state = events.findLast((event) => event.state !== undefined && RUN_STATES.includes(event.state))?.state
   const checkpoint = (seed: number) => join(folder, `seed-${seed}.safetensors`)
   const metrics = (seed: number) => join(folder, `seed-${seed}.jsonl`)
+  const bestFile = (seed: number) => join(folder, `seed-${seed}.best.json`)
   return {
     folder,
     events,
@@ -71,9 +79,11 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       state = next
     },
     note: (type, facts) => append({ type, at: timestamp(clock), ...facts }),
-    async save(seed, saved, rows) {
+    async save(seed, saved, rows, best) {
       // Rows first: those after the checkpoint are cut off again when it is loaded, missing ones could not be had back.
       await appendDurably(metrics(seed), jsonl(rows))
+      // A best policy of after the checkpoint does no harm: the learner comes by it again, and to the same score.
+      if (best !== undefined) await writeAtomically(bestFile(seed), renderBest(best))
       await saveCheckpoint(checkpoint(seed), saved)
     },
     async load(seed) {
@@ -89,9 +99,20 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       // Two kills between rows and checkpoint leave the same updates twice; the later ones are the same numbers.
       const kept = [...new Map(rows.map((row) => [row.steps, row])).values()]
       await writeAtomically(metrics(seed), jsonl(kept))
-      return { state: saved, rows: kept }
+      return { state: saved, rows: kept, best: parseBest(await textOf(bestFile(seed)), bestFile(seed)) }
     },
   }
+}
+
+function renderBest({ score, model }: BestPolicy): string {
+  const { weights, model: about } = renderPolicy(model)
+  return `${JSON.stringify({ score, weights: Buffer.from(weights).toString('base64'), model: about })}\n`
+}
+
+function parseBest(text: string, file: string): BestPolicy | undefined {
+  if (text === '') return undefined
+  const { score, weights, model } = JSON.parse(text) as { score: number; weights: string; model: string }
+  return { score, model: parsePolicy({ weights: Buffer.from(weights, 'base64'), model }, file) }
 }
 
 /** Returns values as lines of JSON. */

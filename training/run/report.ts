@@ -82,9 +82,10 @@ export function renderReport(facts: ReportFacts): string {
 }
 
 function sentence(config: TrainConfig, spec: EnvironmentSpec): string {
-  const { episodes, greedy } = config.evaluation
+  const { episodes, greedy, keep } = config.evaluation
+  const kept = keep === 'best' ? ' Each learner kept the policy that did best on other episodes during training.' : ''
   const learners = config.seeds === 1 ? 'one learner' : `${config.seeds} learners`
-  return `${config.algorithm} on ${spec.id}, ${config.settings.totalSteps} steps, ${learners}, measured on ${episodes} ${greedy ? 'greedy ' : ''}episodes nobody trained on.`
+  return `${config.algorithm} on ${spec.id}, ${config.settings.totalSteps} steps, ${learners}, measured on ${episodes} ${greedy ? 'greedy ' : ''}episodes nobody trained on.${kept}`
 }
 
 function show(value: number | null): string {

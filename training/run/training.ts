@@ -15,8 +15,8 @@ export interface TrainedPolicy {
   rows: MetricRow[]
 }
 
-/** Held-out episodes watched during training. */
-const WATCHED_EPISODES = 20
+/** Held-out episodes watched during training; more where a policy is chosen by them. */
+const WATCHED_EPISODES = { last: 20, best: 100 }
 
 /**
  * Trains one learner to its end, from its last checkpoint where it has one.
@@ -43,15 +43,20 @@ export async function trainSeed(
     const every = checkpointSteps ?? Math.max(1, Math.ceil(settings.totalSteps / 10))
     let unsaved: MetricRow[] = []
     let savedAt = learner.steps
+    let best = saved?.best
     await meter.tick('running', seed, learner.steps)
     while (!learner.done) {
       const before = learner.steps
       const metrics = await learner.step()
       if (isDue(evaluation.everySteps, before, learner)) {
         // Episodes of their own: what is watched during training is not what the verdict rests on.
-        const episodes = Math.min(WATCHED_EPISODES, evaluation.episodes)
+        const episodes = Math.min(WATCHED_EPISODES[evaluation.keep], evaluation.episodes)
         const held = { open: problem.open, episodes, seed: evaluation.seed + 1_000_003 }
-        metrics.heldout_return_mean = meanScore(await evaluate(learner.model(), held, { greedy: evaluation.greedy }))
+        const model = learner.model()
+        const score = meanScore(await evaluate(model, held, { greedy: evaluation.greedy }))
+        metrics.heldout_return_mean = score
+        // Of equals the later one: it has learned for longer.
+        if (evaluation.keep === 'best' && score >= (best?.score ?? Number.NEGATIVE_INFINITY)) best = { score, model }
       }
       const row = { seed, steps: learner.steps, metrics }
       rows.push(row)
@@ -60,7 +65,7 @@ export async function trainSeed(
       await meter.tick('running', seed, learner.steps, metrics.return_mean)
       const over = meter.overBudget()
       if (signal.aborted || over !== undefined || learner.done || learner.steps - savedAt >= every) {
-        await journal.save(seed, learner.state(), unsaved)
+        await journal.save(seed, learner.state(), unsaved, best)
         savedAt = learner.steps
         unsaved = []
       }
@@ -68,7 +73,7 @@ export async function trainSeed(
       if (over !== undefined) throw over
       if (signal.aborted) throw new RunStopped(learner.steps)
     }
-    return { seed, model: learner.model(), untrained, rows }
+    return { seed, model: best?.model ?? learner.model(), untrained, rows }
   } finally {
     await environment.close()
   }
