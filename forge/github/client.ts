@@ -78,8 +78,7 @@ export function openClient(options: ClientOptions): Client {
     await spread()
     try {
       const response = await octokit.request(route, {
-        owner: place.owner,
-        repo: place.name,
+        ...addressed(route, place),
         ...params,
         ...(signal ? { request: { signal, ...((params.request as object) ?? {}) } } : {}),
       })
@@ -130,7 +129,7 @@ export function openClient(options: ClientOptions): Client {
   }
 
   async function page(route: string, params: Params, use: Use): Promise<{ data: unknown; next?: string }> {
-    const { url } = octokit.request.endpoint(route, { owner: place.owner, repo: place.name, ...params })
+    const { url } = octokit.request.endpoint(route, { ...addressed(route, place), ...params })
     const kept = await cache.read(url)
     if (use === 'look' && !isSpare()) {
       if (kept) return kept
@@ -237,6 +236,11 @@ function paces(writeEveryMs: number, clock: Clock, signal: AbortSignal | undefin
     return { key: () => ({ schedule }) }
   }
   return { write: every(writeEveryMs), notifications: every(writeEveryMs * 2) }
+}
+
+/** What a route has no place for would become a part of the question. */
+function addressed(route: string, { owner, name }: Place): Params {
+  return route.includes('{owner}') ? { owner, repo: name } : {}
 }
 
 /** Some lists come wrapped: `{ total_count, check_runs: […] }`. */

@@ -1,2 +1,3 @@
 export { type GithubForge, type GithubForgeOptions, githubForge } from './forge.ts'
-export { withoutCredentials } from './names.ts'
+export { WEBHOOK_SECRET_NAME, withoutCredentials } from './names.ts'
+export { type Delivery, openReceiver, type Receiver, type ReceiverOptions } from './receiver.ts'

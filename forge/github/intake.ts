@@ -115,8 +115,9 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
       return judged(raw, kept.get(number), isOpen)
     },
     async drop(number) {
-      const intent = await intents.read(number)
-      if (intent?.event) await writeOpened(stateDir, number, intent.event)
+      const allowed = memo.get(number)?.allowed
+      const event = (await intents.read(number))?.event ?? (allowed && 'event' in allowed ? allowed.event.id : undefined)
+      if (event !== undefined) await writeOpened(stateDir, number, event)
       await intents.drop([number])
     },
   }

@@ -80,7 +80,10 @@ export function openIntents(git: Git, remote: string | null, access: () => Promi
         const before = await objectOf(intent.issue)
         const object = await git.text(['hash-object', '-w', '--stdin'], { input: canonicalJson(intent) })
         const ref = `${FOLDER}/${intent.issue}`
-        await git.run(['update-ref', ref, object, ...(before === undefined ? [] : [before])])
+        const order = ['update-ref', ref, object, before ?? '0'.repeat(object.length)]
+        const moved = await git.run(order, { okExit: [0, 128] })
+        // A delivery and a look may keep the same text at the same moment; the first one stays.
+        if (moved.code !== 0) continue
         specs.push(`--force-with-lease=${ref}:${before ?? ''}`, `${object}:${ref}`)
       }
       if (shared === undefined || specs.length === 0) return

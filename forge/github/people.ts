@@ -42,7 +42,7 @@ async function askLogin(client: Client): Promise<string> {
   const bot = await client.credentials.bot()
   if (bot !== undefined) return bot
   try {
-    return (await client.get<{ login: string }>('GET /user', { owner: undefined, repo: undefined })).login
+    return (await client.get<{ login: string }>('GET /user')).login
   } catch (error) {
     if ((error as ValuetrainError).code === 'VT_FORGE_PERMISSION') return ACTIONS_BOT
     throw error
