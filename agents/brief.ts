@@ -98,6 +98,9 @@ function items({ items: list }: BriefFacts): string {
 function whereToWrite({ artifacts, deliverables, tools }: BriefFacts): string {
   const lines = [`Of \`.valuetrain\` you may write only ${inline(artifacts)}.`]
   if (deliverables.length > 0) lines.push(`Write these files there: ${deliverables.map(inline).join(', ')}.`)
+  lines.push(
+    'What is to be done outside this folder you ask for, and read the answer: `intend \'{"kind":"ask","question":"…"}\'`. Kinds: `ask` a person, `commit` (message, paths), `push` (branch), `comment` (issue, text), `label` (issue, add, remove), `open-pull-request` (branch, title, body).',
+  )
   lines.push(`Tools you may use: ${tools.join(', ') || 'none'}. Any other call is refused and recorded.`)
   return lines.join('\n')
 }

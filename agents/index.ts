@@ -1,16 +1,6 @@
 export { type AgentSpec, agentsOf, KNOWN_AGENTS } from './agents.ts'
 export { BRIEF_CHARACTERS, type BriefFacts, briefOf } from './brief.ts'
-export {
-  type Broker,
-  type BrokerFacts,
-  CAPS,
-  type Caps,
-  Intent,
-  type IntentKind,
-  openBroker,
-  parseIntent,
-  type Ruling,
-} from './broker.ts'
+export { CAPS, openBroker, parseIntent } from './broker.ts'
 export { type Choice, type ChoiceFacts, chooseRuntime, recipeOf, recipeProblem } from './choose.ts'
 export { cleanIssueText, fenced } from './issue-text.ts'
 export { allowedTools, judgeTool, TOOLS, type Tool } from './policy.ts'

@@ -95,6 +95,7 @@ export async function openPorts(
     select: agents.selectIssues,
     choose: await choosingTraining(agents.chooseRuntime, context),
     route: routingFor(context, repository, forge, (text) => display.progress('router', text)),
+    broker: (facts) => agents.openBroker({ ...facts, caps: agents.CAPS }),
     brief: agents.briefOf,
     models: await gatewayFor(context, repository, config),
     onEvent: (ticket, entry) => display.event(ticket, entry),

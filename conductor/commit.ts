@@ -5,6 +5,7 @@ import { openHistory } from '../core/history.ts'
 import { jailLimits, toolFolders } from '../core/jail.ts'
 import { chooseJail } from '../core/jail-probe.ts'
 import { subjectTree } from '../core/tree.ts'
+import { commitMessageOf, settleIntents } from './intents.ts'
 import type { Job, Step } from './job.ts'
 import { withTrailers, writePapers } from './record.ts'
 import { strike } from './work.ts'
@@ -27,6 +28,7 @@ export async function commitWork(job: Job): Promise<Step> {
   const made = (await findCommit(job, intent)) ?? (await makeCommit(job, intent))
   if (made === undefined) {
     await desk.record('WORK_UNCHANGED', { intent, subject: await subjectTree(desk.git, 'HEAD') })
+    await settleIntents(job)
     return 'go-on'
   }
   // The intent stands; whoever goes on finds no commit of it and makes one.
@@ -36,6 +38,7 @@ export async function commitWork(job: Job): Promise<Step> {
     return 'go-on'
   }
   await desk.record('WORK_COMMITTED', { intent, ...made })
+  await settleIntents(job)
   return 'go-on'
 }
 
@@ -136,7 +139,8 @@ function workMessage({ desk, definitions }: Job, intent: string): string {
   const type = labels.includes('bug') ? 'fix' : labels.includes('docs') ? 'docs' : 'feat'
   const conventional = definitions.config.commits.conventional ? `${type}: ` : ''
   const subject = `${conventional}${title}`.slice(0, 68)
-  return withTrailers(`${subject} (#${issue?.number})`, {
+  const told = commitMessageOf(desk.state)
+  return withTrailers(`${subject} (#${issue?.number})${told === undefined ? '' : `\n\n${told}`}`, {
     'Valuetrain-Ticket': desk.ticket,
     'Valuetrain-Session': `${desk.segment}:${desk.head}`,
     'Valuetrain-Event': intent,

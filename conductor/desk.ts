@@ -139,6 +139,7 @@ class OpenDesk implements Desk {
   #writer: SegmentWriter | undefined
   #state: TicketState
   #closed = false
+  #turn: Promise<unknown> = Promise.resolve()
   readonly #lease: Lease
 
   constructor(
@@ -195,8 +196,13 @@ class OpenDesk implements Desk {
   }
 
   async record<T extends EventType>(type: T, data: Omit<EventInput<T>, 'actor'> & { actor?: Actor }): Promise<PlacedEntry> {
-    if (this.#open.full) await this.#continue()
-    return this.#append(type, { actor: CONDUCTOR, ...data } as EventInput<T>)
+    // A turn's gateway and its counter record at the same time; a full segment is gone on from once.
+    const entry = this.#turn.then(async () => {
+      if (this.#open.full) await this.#continue()
+      return this.#append(type, { actor: CONDUCTOR, ...data } as EventInput<T>)
+    })
+    this.#turn = entry.catch(() => {})
+    return entry
   }
 
   /** A full segment is ended and gone on from in a new file, so that no session file grows without bound. */

@@ -214,6 +214,8 @@ const RECORDS = {
   LINE_SET_ASIDE: { actions: 'take' },
   ROUTED: { actions: 'take' },
   TOOL_REFUSED: { actions: 'take' },
+  INTENT_STATED: { actions: 'take' },
+  INTENT_SETTLED: { actions: 'take' },
   MODEL_CALLED: { actions: 'take' },
   ARTIFACT_WRITTEN: { actions: 'take' },
   ITEM_TICKED: { actions: 'take' },

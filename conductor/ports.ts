@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { EventInput, PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
+import type { Broker, BrokerFacts } from '../core/contracts/intent.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { ModeSpec, RoleSpec } from '../core/contracts/method.ts'
 import type { ModelGateway } from '../core/contracts/model.ts'
@@ -61,6 +62,8 @@ export interface Ports {
   env: NodeJS.ProcessEnv
   /** Whether the operator said `--no-jail`; absent means no. */
   isJailWaived?: boolean
+  /** The policy over what the agents of one run ask for; without it they cannot ask for anything. */
+  broker?: (facts: Omit<BrokerFacts, 'caps'>) => Broker
   /** What stands between runtimes that call models and the models; without it they get no key. */
   models?: ModelGateway
   /** Aborts when the operator stops the program: turns are cancelled, the log is committed, leases are released. */

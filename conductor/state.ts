@@ -1,6 +1,7 @@
 import { initialTransition, transition } from 'xstate'
 import type { Actor, EventData, EventType, PlacedEntry } from '../core/contracts/event.ts'
 import type { GateResult } from '../core/contracts/gate.ts'
+import type { Intent } from '../core/contracts/intent.ts'
 import { branchOf, type Status } from '../core/contracts/names.ts'
 import type { Usage } from '../core/contracts/runtime.ts'
 import { type Control, type Due, type MachineEvent, type TicketSnapshot, ticketMachine } from './machine.ts'
@@ -50,6 +51,8 @@ export interface Ledger {
   approvals: (EventData<'APPROVED'> & { at: string })[]
   overrides: (EventData<'OVERRIDDEN'> & { at: string })[]
   refusals: { tool: string; reason: string }[]
+  /** What agents asked for and was let through, in order; `settled` once something has come of it. */
+  intents: { id: string; turn: string; intent: Intent; settled: boolean }[]
   artifacts: Map<string, string>
   rescues: string[]
   children: ChildTicket[]
@@ -181,7 +184,7 @@ function take(state: TicketState, entry: PlacedEntry): void {
   state.control = next.context
   ledger.actors[entry.data.actor.kind] += 1
   const keep = KEEPERS[entry.type] as ((ledger: Ledger, data: unknown, facts: Facts) => void) | undefined
-  keep?.(ledger, entry.data, { at: entry.ts, actor: entry.data.actor, control: next.context })
+  keep?.(ledger, entry.data, { id: entry.id, at: entry.ts, actor: entry.data.actor, control: next.context })
 }
 
 function describe(state: TicketState): TicketState {
@@ -219,6 +222,7 @@ function emptyLedger(): Ledger {
     approvals: [],
     overrides: [],
     refusals: [],
+    intents: [],
     artifacts: new Map(),
     rescues: [],
     children: [],
@@ -247,6 +251,7 @@ export function sessionPlace(phase: string, runtime: string): string {
 }
 
 interface Facts {
+  id: string
   at: string
   actor: Actor
   control: Control
@@ -284,6 +289,13 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
         costUsd: ledger.usage.costUsd + data.usage.costUsd,
       }
     }
+  },
+  INTENT_STATED: (ledger, { turn, intent, allowed }, { id }) => {
+    if (allowed && intent) ledger.intents.push({ id, turn, intent, settled: false })
+  },
+  INTENT_SETTLED: (ledger, { intent }) => {
+    const stated = ledger.intents.find(({ id }) => id === intent)
+    if (stated) stated.settled = true
   },
   TOOL_REFUSED: (ledger, { tool, reason }) => {
     ledger.refusals.push({ tool, reason })

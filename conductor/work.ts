@@ -5,6 +5,7 @@ import { findCommitHooks } from '../core/commit-hooks.ts'
 import type { ModelRun } from '../core/contracts/model.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
+import type { Counter } from '../core/counter.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { isInside } from '../core/files.ts'
 import { type Jail, jailLimits, openJail, toolFolders } from '../core/jail.ts'
@@ -15,6 +16,7 @@ import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import { homeOf } from './homes.ts'
+import { openIntents, openQuestion } from './intents.ts'
 import type { Job, Step } from './job.ts'
 import { asMetered, openModels } from './models.ts'
 import { writePapers } from './record.ts'
@@ -82,6 +84,7 @@ export async function workTurn(job: Job): Promise<Step> {
     await models?.close()
     throw error
   })
+  const counter = chosen.runtime.usesJail ? await openIntents(job, turn, toolsOf(job)) : undefined
   const refused: { tool: string; reason: string }[] = []
   const veil = openVeil((event) => {
     if (event.type === 'permission' && !event.allowed) refused.push({ tool: event.tool, reason: event.reason })
@@ -105,7 +108,7 @@ export async function workTurn(job: Job): Promise<Step> {
       cwd: desk.worktree.dir,
       artifacts: join(desk.folder, 'artifacts'),
       recipe: recipeOf(job),
-      env: models ? { ...job.env, ...models.access.env } : job.env,
+      env: environmentOf(job, models, counter),
       tools: toolsOf(job),
       limits: job.definitions.config.limits,
       signal: models ? AbortSignal.any([job.signal, models.signal]) : job.signal,
@@ -116,10 +119,13 @@ export async function workTurn(job: Job): Promise<Step> {
     },
     veil.event,
   )
-  const told = await worked.finally(() => closeTurn(jail, models))
-  const result = veil.end(asMetered(told, models))
+  const told = await worked.finally(() => closeTurn(jail, models, counter))
+  const ended = veil.end(asMetered(told, models))
+  const question = ended.outcome === 'completed' ? openQuestion(desk.state, turn) : undefined
+  const result: TurnResult = question ? { ...ended, outcome: 'handed-off', reason: `it asks: ${question.text}` } : ended
   for (const refusal of refused) await desk.record('TOOL_REFUSED', { turn, ...refusal })
   await desk.record('TURN_ENDED', { turn, ...turnFacts(result) })
+  if (question) await desk.record('INTENT_SETTLED', { intent: question.id, done: true, how: 'the ticket waits for an answer' })
   if (result.outcome === 'limited') {
     const { kind, needsUsd } = models?.stopped ?? {}
     return wait(job, kind === 'budget' ? 'budget' : 'usage-limit', result.reason, result.until, needsUsd)
@@ -193,10 +199,16 @@ async function ownHooks({ ports, worktree }: Desk): Promise<string[]> {
   return folder !== undefined && isInside(worktree.dir, folder) ? [`${relative(worktree.dir, folder)}/**`] : []
 }
 
+function environmentOf(job: Job, models: ModelRun | undefined, counter: Counter | undefined): Record<string, string> {
+  const env = { ...job.env, ...models?.access.env }
+  return counter?.env(env) ?? env
+}
+
 /** The jail first: with it the agent is gone, and what it still waited for can be counted. */
-async function closeTurn(jail: Jail | undefined, models: ModelRun | undefined): Promise<void> {
+async function closeTurn(jail: Jail | undefined, models: ModelRun | undefined, counter: Counter | undefined): Promise<void> {
   try {
     await jail?.close()
+    await counter?.close()
   } finally {
     await models?.close()
   }

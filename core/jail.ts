@@ -28,8 +28,6 @@ export interface JailPlace {
   hosts?: readonly string[]
   /** Ports of this machine's loopback that are reached under the same number, for our own gateway; none unless told. */
   ports?: readonly number[]
-  /** Sockets of ours, by the name under which they lie in the folder that `VALUETRAIN_DOORS` names; they are absolute. */
-  sockets?: Readonly<Record<string, string>>
   /** Absolute paths outside the worktree that may be read, where they exist. */
   tools?: readonly string[]
   /** Branches and tags that its git knows besides the one that is checked out, each as `<commit> <ref>`. */
@@ -80,12 +78,7 @@ export interface Jail {
 }
 
 /** Where things of the jail's own lie inside of it. */
-const INSIDE = {
-  git: '/run/valuetrain/git',
-  home: '/run/valuetrain/home',
-  doors: '/run/valuetrain/doors',
-  sockets: '/run/valuetrain/sockets',
-} as const
+const INSIDE = { git: '/run/valuetrain/git', home: '/run/valuetrain/home', doors: '/run/valuetrain/doors' } as const
 const PROXY_PORT = 8118
 
 /**
@@ -128,7 +121,6 @@ export async function openJail(place: JailPlace): Promise<Jail> {
             scratch,
             git,
             doors: doors.map(({ name, port }) => [join(INSIDE.doors, name), port] as const),
-            sockets: Object.entries(place.sockets ?? {}).map(([name, socket]) => [socket, join(INSIDE.sockets, name)] as const),
             cwd: grant.cwd ?? worktree,
             writable: grant.writable ?? [],
             readOnly: [...tools, ...(grant.readOnly ?? [])],
@@ -183,8 +175,6 @@ export interface JailArguments {
   git: { over: 'file' | 'folder'; objects: readonly string[] } | undefined
   /** Sockets as they are seen inside, each with the port of the jail's loopback that leads to it. */
   doors: readonly (readonly [string, number])[]
-  /** Sockets of this machine, and where each is seen inside. */
-  sockets: readonly (readonly [string, string])[]
   cwd: string
   writable: readonly string[]
   readOnly: readonly string[]
@@ -215,7 +205,6 @@ export function jailArgv(parts: JailArguments): string[] {
     ...['--bind', join(scratch, 'home'), INSIDE.home],
     ...gitMounts(git, worktree, scratch),
     ...(parts.doors.length > 0 ? ['--ro-bind', join(scratch, 'doors'), INSIDE.doors] : []),
-    ...parts.sockets.flatMap(([socket, inside]) => ['--ro-bind', socket, inside]),
     ...['--remount-ro', '/', '--chdir', parts.cwd, '--'],
     ...limited(parts.doors.length > 0 ? forwarded(parts) : parts.argv, parts.limits),
   ]

@@ -68,6 +68,17 @@ const PROSE: Prose = {
   TURN_STARTED: (d) => [
     `A turn on runtime ${code(d.runtime)} began in phase ${code(d.phase)}, attempt ${d.attempt}, from commit ${code(d.from)}.`,
   ],
+  INTENT_STATED: (d) => [
+    d.intent === undefined
+      ? 'The agent stated something that is no intent.'
+      : `The agent asked to ${code(d.intent.kind)}: ${code(JSON.stringify(d.intent).slice(0, 2_000))}.`,
+    d.allowed ? 'It was let through.' : 'It was refused.',
+    ...bullets(
+      'Reasons:',
+      d.reasons.map((reason) => code(reason)),
+    ),
+  ],
+  INTENT_SETTLED: (d) => [`The intent ${code(d.intent)} ${d.done ? 'was done' : 'was not done'}: ${code(d.how)}.`],
   TOOL_REFUSED: (d) => [`The tool ${code(d.tool)} was refused: ${code(d.reason)}.`],
   TURN_ENDED: (d) => [
     `The turn ended: ${d.outcome}, ${code(d.reason)}.`,

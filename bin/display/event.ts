@@ -46,6 +46,14 @@ const TELL: { [T in EventType]: Tell<T> } = {
     `${clean(d.policy)} chose ${clean(d.chosen)}${d.watched === undefined ? '' : `, ${clean(d.watched.policy)} watches`}`,
   BRIEFED: (d) => `${d.role} briefed on ${d.runtime}`,
   TURN_STARTED: (d) => `${d.runtime} works, attempt ${d.attempt}`,
+  INTENT_STATED: (d) =>
+    d.allowed
+      ? `asks to ${d.intent?.kind ?? 'do something'}`
+      : milestone(
+          `${d.intent === undefined ? 'an intent' : `the wish to ${d.intent.kind}`} was refused${all(d.reasons)}`,
+          'warn',
+        ),
+  INTENT_SETTLED: (d) => milestone(clean(d.how), d.done ? 'plain' : 'warn'),
   TOOL_REFUSED: (d) => milestone(`tool ${clean(d.tool)} refused${said(d.reason)}`, 'warn'),
   MODEL_CALLED: (d) =>
     `${clean(d.model)} ${d.outcome}: ${d.tokens.input + d.tokens.cacheRead + d.tokens.cacheWrite + d.tokens.cacheWriteLong} in, ${d.tokens.output} out, ${d.costUsd === null ? 'cost unknown' : `$${d.costUsd}`}`,

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Finding, GateResult, Stage } from './gate.ts'
+import { Intent } from './intent.ts'
 import { ModelCall } from './model.ts'
 import { Child, Digest, IssueNumber, Mode, ObjectId, Role, Slug, TicketId, Ulid } from './names.ts'
 
@@ -138,6 +139,16 @@ export const EVENT_DATA = {
     jailed: z.boolean().optional(),
   },
   TOOL_REFUSED: { turn: Ulid, tool: z.string(), reason: z.string() },
+  /** Something an agent asked to have done outside its worktree, and what the policy said to it. */
+  INTENT_STATED: {
+    turn: Ulid,
+    /** As it was stated; absent when it was no intent at all. */
+    intent: Intent.optional(),
+    allowed: z.boolean(),
+    reasons: z.array(z.string()),
+  },
+  /** What became of an intent that was allowed. */
+  INTENT_SETTLED: { intent: Ulid, done: z.boolean(), how: z.string() },
   TURN_ENDED: {
     turn: Ulid,
     outcome: z.enum(['completed', 'failed', 'timed-out', 'cancelled', 'limited', 'handed-off']),

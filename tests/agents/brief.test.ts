@@ -62,6 +62,7 @@ describe('a brief', () => {
 
       Of \`.valuetrain\` you may write only \`.valuetrain/tickets/build_7/artifacts\`.
       Write these files there: \`notes.md\`.
+      What is to be done outside this folder you ask for, and read the answer: \`intend '{"kind":"ask","question":"…"}'\`. Kinds: \`ask\` a person, \`commit\` (message, paths), \`push\` (branch), \`comment\` (issue, text), \`label\` (issue, add, remove), \`open-pull-request\` (branch, title, body).
       Tools you may use: read, write, run-tests. Any other call is refused and recorded.
 
       ## What decides

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BrokerFacts, CAPS, type Intent, openBroker, parseIntent } from '../../agents/broker.ts'
+import { CAPS, openBroker, parseIntent } from '../../agents/broker.ts'
 import { defaultConfig } from '../../core/config.ts'
+import type { BrokerFacts, Intent } from '../../core/contracts/intent.ts'
 
 const FACTS: BrokerFacts = {
   issue: 42,

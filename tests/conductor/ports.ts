@@ -1,4 +1,4 @@
-import { briefOf, chooseRuntime, listRuntimes, loadScript, selectIssues } from '../../agents/index.ts'
+import { briefOf, CAPS, chooseRuntime, listRuntimes, loadScript, openBroker, selectIssues } from '../../agents/index.ts'
 import type { Ports } from '../../conductor/ports.ts'
 import { systemClock } from '../../core/clock.ts'
 import { readConfig } from '../../core/config.ts'
@@ -17,13 +17,14 @@ export async function portsFor(dir: string, env: NodeJS.ProcessEnv, overrides: P
   return {
     repository,
     forge: localForge({ repository, config, clock, ids }),
-    runtimes: listRuntimes({ env, script: await loadScript(reader) }),
+    runtimes: listRuntimes({ env, script: await loadScript(reader), config }),
     clock,
     ids,
     env,
     signal: new AbortController().signal,
     select: selectIssues,
     choose: chooseRuntime,
+    broker: (facts) => openBroker({ ...facts, caps: CAPS }),
     brief: briefOf,
     onEvent: () => {},
     onTurn: () => {},

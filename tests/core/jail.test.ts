@@ -70,7 +70,6 @@ describe('the command line of a jail', () => {
     cwd: '/w',
     writable: [],
     readOnly: [],
-    sockets: [],
     limits: JAIL_LIMITS,
     prefix: [],
     argv: ['npm', 'test'],

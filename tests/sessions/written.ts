@@ -69,6 +69,13 @@ export function eventsOfEveryType(ids: Ids): { type: EventType; data: EventInput
     },
     BRIEFED: { phase: 'build', attempt: 1, role: 'studio', runtime: 'recipe', digest, bytes: 812 },
     TURN_STARTED: { turn, phase: 'build', attempt: 1, runtime: 'recipe', from: BASE },
+    INTENT_STATED: {
+      turn,
+      intent: { kind: 'comment', issue: 42, text: 'What about the *other* one?' },
+      allowed: false,
+      reasons: ['the role may not use forge here'],
+    },
+    INTENT_SETTLED: { intent: turn, done: true, how: 'said under issue 42' },
     TOOL_REFUSED: { turn, tool: 'web-fetch', reason: 'the role may not use it' },
     TURN_ENDED: {
       turn,
