@@ -21,6 +21,18 @@ export async function ciFile(kind: CiKind, version: string, reader: FileReader):
   return { path, action: 'create', content, why }
 }
 
+/**
+ * Returns the workflow that lets GitHub Actions run Auto-Pilot on a schedule and when a label is set. One that is there is kept.
+ *
+ * @param version of the package that the job installs
+ */
+export async function autoPilotFile(version: string, reader: FileReader): Promise<PlannedFile> {
+  const path = '.github/workflows/valuetrain-auto-pilot.yml'
+  if ((await reader.read(path)) !== undefined) return { path, action: 'keep', why: 'is there' }
+  const content = (await readAsset('ci/auto-pilot.yml')).replaceAll('{{version}}', version)
+  return { path, action: 'create', content, why: 'works labelled issues on a schedule and when a label is set' }
+}
+
 const GITLAB_OWN = '.gitlab-ci.yml'
 const GITLAB_INCLUDED = '.gitlab/valuetrain.yml'
 

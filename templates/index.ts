@@ -1,4 +1,4 @@
-export { CI_KINDS, type CiKind, ciFile } from './ci.ts'
+export { autoPilotFile, CI_KINDS, type CiKind, ciFile } from './ci.ts'
 export { COMMAND_NAMES, type CommandName, type Detected, type FoundCommand, type Place, type Workspace } from './clues.ts'
 export { addToList, renderConfig } from './config-file.ts'
 export { detect } from './detect.ts'

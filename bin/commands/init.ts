@@ -4,6 +4,7 @@ import { readerOf } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
 import { installHooks } from '../../hooks/install.ts'
 import {
+  autoPilotFile,
   CI_KINDS,
   ciFile,
   type Detected,
@@ -29,6 +30,7 @@ export default defineCommand({
   ],
   flags: {
     ci: flag.choice(CI_KINDS, 'Write a job that runs `valuetrain check` on every change, too.'),
+    'auto-pilot': flag.switch('Write a GitHub workflow that works labelled issues, on a schedule and when a label is set.'),
     plan: flag.switch('Show what would be written and write nothing.'),
     yes: flag.switch('Write without asking.'),
     hooks: flag.choice(['native', 'husky', 'none'], 'Install git hooks, too; `hooks install` does it later.'),
@@ -49,6 +51,7 @@ export default defineCommand({
     const detected = await detect(reader)
     const plan = await initPlan(detected, place, reader)
     if (flags.ci !== undefined) plan.files.push(await ciFile(flags.ci, context.version, reader))
+    if (flags['auto-pilot']) plan.files.push(await autoPilotFile(context.version, reader))
     const due = plan.files.filter(({ action }) => action !== 'keep')
     const asks = context.interactive && !flags.json && !flags.yes && !flags.plan && due.length > 0
     if (!flags.json) context.stdout.write(foundText(detected, place, paintFor(context)))

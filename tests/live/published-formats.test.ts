@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { ciFile } from '../../templates/index.ts'
+import { autoPilotFile, ciFile } from '../../templates/index.ts'
 import { openTerminal } from '../bin/terminal.ts'
 import { KEY } from '../hooks/hooked.ts'
 import { readerOfFiles } from '../support/reader.ts'
@@ -90,6 +90,7 @@ describe('the job for GitHub', () => {
     }
     const { content = '' } = await ciFile('github', '1.2.3', readerOfFiles({}))
     expect(errors(content)).toEqual([])
+    expect(errors((await autoPilotFile('1.2.3', readerOfFiles({}))).content ?? '')).toEqual([])
     expect(errors(content.replace('merge_group', 'merge_groups'))).not.toEqual([])
     expect(errors(content.replace('contents: read', 'contents: sometimes'))).not.toEqual([])
   })

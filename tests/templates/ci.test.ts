@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { openGit } from '../../core/git.ts'
-import { ciFile } from '../../templates/index.ts'
+import { autoPilotFile, ciFile } from '../../templates/index.ts'
 import { openTerminal } from '../bin/terminal.ts'
 import { readerOfFiles } from '../support/reader.ts'
 import { makeRepository } from '../support/repository.ts'
@@ -113,6 +113,66 @@ describe('the job for GitHub', () => {
     expect({ code: checked.code, ...JSON.parse(checked.stdout) }).toMatchObject({ code: 1, ok: false, head })
     expect((await shell('Summary')).code).toBe(0)
     expect(await readFile(env.GITHUB_STEP_SUMMARY, 'utf8')).toContain('--branch')
+  })
+})
+
+describe('the workflow of Auto-Pilot', () => {
+  const opened = async () => {
+    const { content, path } = await autoPilotFile('1.2.3', readerOfFiles({}))
+    return { path, flow: parse(content as string) as Workflow & { concurrency: { 'cancel-in-progress': boolean } } }
+  }
+
+  it('runs on a schedule, on labels, on commands and by hand, one at a time, with no rights of its own', async () => {
+    const { path, flow } = await opened()
+    expect(path).toBe('.github/workflows/valuetrain-auto-pilot.yml')
+    expect(Object.keys(flow.on)).toEqual(['schedule', 'issues', 'issue_comment', 'workflow_dispatch'])
+    expect([flow.permissions, flow.concurrency['cancel-in-progress']]).toEqual([{ contents: 'read' }, false])
+    expect(await autoPilotFile('1.2.3', readerOfFiles({ [path]: 'mine\n' }))).toEqual({ path, action: 'keep', why: 'is there' })
+  })
+
+  it('uses nobody’s action, puts nothing from outside into a script, and hands the token to two steps alone', async () => {
+    const { flow } = await opened()
+    const steps = flow.jobs.drive?.steps ?? []
+    for (const { name, uses, run: script } of steps) {
+      expect({ name, uses, expression: /\$\{\{/.test(script) }).toEqual({ name, uses: undefined, expression: false })
+      await run('bash', ['-n', '-c', script])
+    }
+    const secret = steps.filter(({ env }) => JSON.stringify(env ?? {}).includes('secrets.'))
+    expect(secret.map(({ name }) => name)).toEqual(['Fetch the whole history', 'Drive'])
+  })
+
+  it('makes a clone on the default branch that keeps no token, and takes blocked tickets for no failure of its own', async () => {
+    const origin = await makeRepository({ 'a.txt': 'a\n' })
+    const place = await mkdtemp(join(origin.outside, 'runner-'))
+    const [checkout, temp] = [join(place, 'work'), join(place, 'temp')]
+    const bin = join(temp, 'valuetrain/node_modules/.bin')
+    await Promise.all([mkdir(checkout), mkdir(bin, { recursive: true })])
+    await writeFile(join(bin, 'valuetrain'), '#!/bin/sh\necho "$@"\nexit "$ENDS_WITH"\n', { mode: 0o755 })
+    const env = {
+      ...origin.env,
+      GITHUB_SERVER_URL: `file://${origin.outside}`,
+      GITHUB_REPOSITORY: 'repo',
+      GITHUB_STEP_SUMMARY: join(temp, 'summary.md'),
+      RUNNER_TEMP: temp,
+      TOKEN: 'canary',
+      BRANCH: 'main',
+    }
+    const { flow } = await opened()
+    const shell = async (name: string, more: Record<string, string> = {}) => {
+      const script = flow.jobs.drive?.steps.find((step) => step.name === name)?.run ?? ''
+      const argv = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script]
+      return run('bash', argv, { cwd: checkout, env: { ...env, ...more } }).then(
+        () => 0,
+        (error: { code: number }) => error.code,
+      )
+    }
+    expect(await shell('Fetch the whole history', { TOKEN: '' })).toBe(1)
+    expect(await shell('Fetch the whole history')).toBe(0)
+    const git = openGit(checkout, origin.env)
+    expect(await git.text(['symbolic-ref', '--short', 'HEAD'])).toBe('main')
+    expect(await readFile(join(checkout, '.git/config'), 'utf8')).not.toContain('canary')
+    const ends = await Promise.all(['0', '1', '3'].map((code) => shell('Drive', { ENDS_WITH: code })))
+    expect(ends).toEqual([0, 0, 1])
   })
 })
 
