@@ -1,6 +1,8 @@
+import { isHosted } from '../core/contracts/forge.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { fetchTickets } from '../core/remote-branches.ts'
 import { committedConfig } from './definitions.ts'
+import { keepListening } from './listen.ts'
 import type { Ports } from './ports.ts'
 import { type RunOutcome, runIssue } from './run.ts'
 import { doneIssues, findTickets } from './sources.ts'
@@ -56,31 +58,40 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
     })
     running.set(issue, work)
   }
-  for (;;) {
-    const mayBegin = () =>
-      !ports.signal.aborted &&
-      paused === undefined &&
-      running.size < parallel &&
-      (options.max === undefined || order.length < options.max)
-    if (mayBegin()) {
-      const queue = await readyIssues(ports, new Set([...running.keys(), ...elsewhere]), seen)
-      passed = queue.passed
-      for (const issue of queue.ready) if (mayBegin()) begin(issue)
-    }
-    if (running.size > 0) {
-      await Promise.race(running.values())
-      continue
-    }
-    const isOver =
-      options.once || ports.signal.aborted || paused !== undefined || (options.max !== undefined && order.length >= options.max)
-    if (isOver) break
-    await ports.clock.sleep(config.drive.pollMs, ports.signal).catch(() => {})
-    // A look at the queue after a pause is a new look: waiting tickets may have become ready.
-    elsewhere.clear()
-    for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
+  const ears = isHosted(ports.forge) ? await keepListening(ports, ports.forge, config.drive.pollMs) : undefined
+  try {
+    await workQueue()
+  } finally {
+    await ears?.close()
   }
   const issues = [...seen.values()].sort((a, b) => order.indexOf(a.issue) - order.indexOf(b.issue))
   return { outcome: overall(issues), issues, passed, paused }
+
+  async function workQueue(): Promise<void> {
+    for (;;) {
+      const mayBegin = () =>
+        !ports.signal.aborted &&
+        paused === undefined &&
+        running.size < parallel &&
+        (options.max === undefined || order.length < options.max)
+      if (mayBegin()) {
+        const queue = await readyIssues(ports, new Set([...running.keys(), ...elsewhere]), seen)
+        passed = queue.passed
+        for (const issue of queue.ready) if (mayBegin()) begin(issue)
+      }
+      if (running.size > 0) {
+        await Promise.race(running.values())
+        continue
+      }
+      const isOver =
+        options.once || ports.signal.aborted || paused !== undefined || (options.max !== undefined && order.length >= options.max)
+      if (isOver) return
+      await ports.clock.sleep(config.drive.pollMs, ports.signal).catch(() => {})
+      // A look at the queue after a pause is a new look: waiting tickets may have become ready.
+      elsewhere.clear()
+      for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
+    }
+  }
 }
 
 /**

@@ -11,6 +11,34 @@ import { type FoundTicket, findTickets } from './sources.ts'
 export type Heard = Set<string>
 
 /**
+ * Listens once, and then again and again until it is closed. A forge that is away is told and asked again later.
+ *
+ * @returns when the first round is over
+ */
+export async function keepListening(ports: Ports, forge: HostedForge, everyMs: number): Promise<{ close(): Promise<void> }> {
+  const heard: Heard = new Set()
+  const over = new AbortController()
+  const signal = AbortSignal.any([ports.signal, over.signal])
+  const round = () =>
+    listen(ports, forge, heard).catch((error) => {
+      if (!signal.aborted) ports.onProgress('forge', `comments could not be read: ${wordsOf(error)}`)
+    })
+  await round()
+  const rounds = (async () => {
+    while (!signal.aborted) {
+      await ports.clock.sleep(everyMs, signal).catch(() => {})
+      if (!signal.aborted) await round()
+    }
+  })()
+  return {
+    close: () => {
+      over.abort()
+      return rounds
+    },
+  }
+}
+
+/**
  * Hears what people have said on the forge about tickets under way: commands in comments, and approving reviews where a
  * ticket waits for a person. Only those who may write are heard. Which words were acted on already is read from the sessions,
  * whose entries name them.
