@@ -60,10 +60,10 @@ export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Pr
           review.state !== 'approved' ||
           !mayWrite(review.permission) ||
           review.commit !== change.headCommit ||
-          !isNew(review.id)
+          !isNew(`review-${review.id}`)
         )
           continue
-        heard.add(review.id)
+        heard.add(`review-${review.id}`)
         await approve(ports, found, review)
       }
     }
@@ -71,8 +71,8 @@ export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Pr
   for (const comment of since === undefined ? [] : await forge.listComments(since)) {
     const command = commandIn(comment.body)
     const found = live.find(({ issue }) => issue === comment.number) ?? changes.get(comment.number)
-    if (command === undefined || found === undefined || !isNew(comment.id) || !mayWrite(comment.permission)) continue
-    heard.add(comment.id)
+    if (command === undefined || found === undefined || !isNew(`comment-${comment.id}`) || !mayWrite(comment.permission)) continue
+    heard.add(`comment-${comment.id}`)
     await forge.comment(comment.number, `reply-${comment.id}`, await obey(ports, found, command, comment))
   }
 }
@@ -89,7 +89,7 @@ const PROTECTED = 'protected-paths'
 
 async function approve(ports: Ports, found: FoundTicket, review: Review): Promise<void> {
   const { required, results } = found.state.control
-  const via = { id: review.id, login: review.login, permission: review.permission }
+  const via = { id: `review-${review.id}`, login: review.login, permission: review.permission }
   const say = (act: Act) => operate(ports, found.issue, act, { name: review.login, via })
   try {
     if (results[PROTECTED]?.verdict === 'fail') await say({ type: 'approve', gate: PROTECTED, channel: 'review' })
@@ -105,7 +105,10 @@ async function obey(ports: Ports, found: FoundTicket, command: ForgeCommand, com
   if (command.name === 'status') return standingOf(found)
   const { id, login, permission } = comment
   try {
-    const { text } = await operate(ports, found.issue, actOf(command, login), { name: login, via: { id, login, permission } })
+    const { text } = await operate(ports, found.issue, actOf(command, login), {
+      name: login,
+      via: { id: `comment-${id}`, login, permission },
+    })
     return `${text}.`
   } catch (error) {
     return `This was not done: ${wordsOf(error)}`

@@ -1,3 +1,4 @@
+import type { ForgeLabel } from '../../core/contracts/forge.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { readerOf } from '../../core/reader.ts'
@@ -18,6 +19,7 @@ import { defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
 import { table, wrap } from '../display/text.ts'
+import { type LabelsOutcome, offerLabels } from '../forge-labels.ts'
 import { hookProgram } from '../hook-program.ts'
 import { confirm } from '../prompt.ts'
 
@@ -65,14 +67,39 @@ export default defineCommand({
     if (!flags.plan) await writeFiles(root, due)
     const mode = flags.hooks === 'none' ? undefined : flags.hooks
     const hooks = mode === undefined || flags.plan ? undefined : await installHooks(repository, { mode, ...hookProgram() })
+    const labels =
+      place.forge === 'github' ? await offerLabels(context, (missing) => mayMake(context, missing, flags)) : undefined
     if (flags.json)
-      context.stdout.write(`${JSON.stringify({ ...asJson(plan, detected, place, flags.plan), ...(hooks ? { hooks } : {}) })}\n`)
+      context.stdout.write(
+        `${JSON.stringify({ ...asJson(plan, detected, place, flags.plan), ...(hooks ? { hooks } : {}), ...(labels ? { labels } : {}) })}\n`,
+      )
     else context.stdout.write(outcomeText(context, plan, due, { planned: flags.plan, shown: asks }))
     if (hooks && !flags.json)
       context.stdout.write(`hooks are installed in ${hooks.mode} mode; \`valuetrain hooks test\` shows that they fire\n`)
+    if (labels && !flags.json) context.stdout.write(labelsText(labels))
     return 0
   },
 })
+
+/** Nothing is made on the forge without somebody's word: `--yes`, or an answer on the terminal. */
+async function mayMake(
+  context: Context,
+  missing: readonly ForgeLabel[],
+  { plan, yes, json }: { plan: boolean; yes: boolean; json: boolean },
+): Promise<boolean> {
+  if (plan || yes) return !plan
+  if (!context.interactive || json) return false
+  const rows = missing.map(({ name, description }) => [name, paintFor(context).dim(description)])
+  context.stdout.write(`labels that the repository on GitHub has not got:\n${table(rows, 2)}\n`)
+  return confirm(context, 'Make these labels?', { given: false, flag: '--yes' })
+}
+
+function labelsText({ missing, made, why }: LabelsOutcome): string {
+  if (why !== undefined) return `labels were not looked at: ${why}\n`
+  if (missing.length === 0) return 'labels: everything is there\n'
+  if (made) return `labels made: ${missing.join(', ')}\n`
+  return `labels not made: ${missing.join(', ')}; \`valuetrain init --forge github --yes\` makes them\n`
+}
 
 async function writeFiles(root: string, files: readonly PlannedFile[]): Promise<void> {
   // Every place is looked at before the first byte is written, so that a bad one leaves nothing half done.

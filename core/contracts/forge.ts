@@ -125,6 +125,13 @@ export interface GateReport {
   annotations?: readonly { path: string; line: number; message: string }[]
 }
 
+export interface ForgeLabel {
+  name: string
+  /** Six hexadecimal digits. */
+  color: string
+  description: string
+}
+
 /**
  * A forge on another machine: changes are pushed there and merged there, and their merge is observed.
  * Every write is idempotent: it carries its key and is adopted when it is found again after a crash.
@@ -148,6 +155,9 @@ export interface HostedForge extends Forge {
   comment(number: number, key: string, body: string): Promise<void>
   /** Shows a standing by labels and assignment; never decides anything. */
   show(number: number, standing: { add?: readonly string[]; remove?: readonly string[]; assign?: boolean }): Promise<void>
+  /** Labels that the configuration speaks of and the repository has not got. */
+  missingLabels(): Promise<ForgeLabel[]>
+  makeLabels(labels: readonly ForgeLabel[]): Promise<void>
   /** Lets go of the text that was kept from the moment work was allowed, once the ticket's session has it. */
   dropIntent(number: number): Promise<void>
   /**

@@ -13,6 +13,7 @@ import { type Credentials, findCredentials } from './credentials.ts'
 import { type Intake, openIntake } from './intake.ts'
 import { type Intents, openIntents } from './intents.ts'
 import { issueOf, newIssue, rawIssue } from './issues.ts'
+import { labelsOf, makeLabels, missingLabels } from './labels.ts'
 import { openPeople, type People } from './people.ts'
 import { findPlace, type Place } from './place.ts'
 import { reportAll } from './reports.ts'
@@ -113,6 +114,8 @@ export async function githubForge(options: GithubForgeOptions): Promise<GithubFo
     listComments: (since) => commentsSince(client, people, since),
     comment: (number, key, body) => commentOnce(client, people, number, key, body),
     show: (number, standing) => showStanding(client, people, number, standing),
+    missingLabels: () => missingLabels(client, labelsOf(config)),
+    makeLabels: (labels) => makeLabels(client, labels),
     gitAccess: openAccess,
   }
 }

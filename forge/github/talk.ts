@@ -16,7 +16,8 @@ interface RawComment {
 const HOUR_MS = 3_600_000
 
 /**
- * Returns other people's comments since an instant, oldest first. The address that is asked changes once an hour only, so
+ * Returns people's comments since an instant, oldest first: all but those that we made, which carry a mark, since a person may
+ * have lent us their own account. The address that is asked changes once an hour only, so
  * that asking again costs nothing while nobody speaks.
  */
 export async function commentsSince(client: Client, people: People, since: string): Promise<ForgeComment[]> {
@@ -25,7 +26,8 @@ export async function commentsSince(client: Client, people: People, since: strin
   const query = { since: hour, sort: 'updated', direction: 'asc' }
   const all = await client.list<RawComment>('GET /repos/{owner}/{repo}/issues/comments', query, 'look')
   const own = await people.login()
-  const others = all.filter(({ user, created_at }) => user !== null && user.login !== own && Date.parse(created_at) >= from)
+  const isOurs = ({ user, body }: RawComment) => user?.login === own && /<!-- valuetrain \S+ -->\s*$/.test(body ?? '')
+  const others = all.filter((one) => one.user !== null && !isOurs(one) && Date.parse(one.created_at) >= from)
   const found = others.map(async (comment): Promise<ForgeComment> => {
     const login = comment.user?.login as string
     return {
