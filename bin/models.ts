@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { callsOf } from '../conductor/costs.ts'
 import { type Config, defaultConfig } from '../core/config.ts'
 import type { ModelCall, ModelGateway } from '../core/contracts/model.ts'
@@ -32,11 +33,14 @@ export async function gatewayFor(context: Context, repository: Repository, confi
     limits: config.budgets,
     past: async () =>
       callsOf(await findTickets(repository, config)).map((call) => ({
+        call: call.call,
         run: call.turn,
         ticket: call.ticket,
         day: call.startedAt.slice(0, 10),
         costUsd: costAgain(call),
       })),
+    file: join(repository.stateDir, 'budgets', 'till.json'),
+    most: { calls: config.limits.calls, ...(config.limits.tokens === null ? {} : { tokens: config.limits.tokens }) },
     clock: context.clock,
     ids: context.ids,
     newKey: () => `vt-run-${randomBytes(24).toString('hex')}`,

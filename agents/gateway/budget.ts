@@ -16,6 +16,8 @@ export interface Payer {
 
 /** A cost of the past, out of the log. */
 export interface Spent extends Payer {
+  /** The call's id, by which a cost that two sources tell of is counted once. */
+  call?: string
   /** Null where no price was known. */
   costUsd: number | null
 }
@@ -28,8 +30,14 @@ export type Reservation =
 export interface Ledger {
   /** Whether anything is limited. */
   readonly limited: boolean
-  /** Admits a call when its greatest cost fits every level that limits it. The answer is taken at once: nobody comes between. */
-  reserve(payer: Payer, pico: bigint): Reservation
+  /**
+   * Admits a call when its greatest cost fits every level that limits it. The answer is taken at once: nobody comes between.
+   *
+   * @param others what other programs have reserved and not settled yet
+   */
+  reserve(payer: Payer, pico: bigint, others?: readonly Held[]): Reservation
+  /** Counts a cost that was paid elsewhere. */
+  spend(payer: Payer, pico: bigint | undefined): void
   /**
    * Puts the cost in the place of the reservation; doing it again changes nothing.
    *
@@ -37,7 +45,13 @@ export interface Ledger {
    */
   settle(id: number, pico: bigint | undefined): void
   /** Returns what is left at the tightest level, in US dollars; undefined when nothing is limited. */
-  freeUsd(payer: Payer): number | undefined
+  freeUsd(payer: Payer, others?: readonly Held[]): number | undefined
+}
+
+/** Money that is reserved for a call under way. */
+export interface Held {
+  payer: Payer
+  pico: bigint
 }
 
 interface Account {
@@ -66,17 +80,19 @@ export function openLedger(limits: Limits, past: readonly Spent[]): Ledger {
   for (const line of past) {
     for (const account of all(line)) spend(account, line.costUsd === null ? undefined : picoOf(line.costUsd))
   }
-  const limitsOf = (payer: Payer) =>
+  const limitsOf = (payer: Payer, others: readonly Held[]) =>
     LEVELS.flatMap((level) => {
       const limitUsd = limits[level]
       if (limitUsd === null) return []
       const account = accountOf(level, payer)
-      return [{ level, limitUsd, account, free: picoOf(limitUsd) - account.spent - account.reserved }]
+      const same = others.filter((held) => level === 'project' || held.payer[level] === payer[level])
+      const elsewhere = same.reduce((sum, held) => sum + held.pico, 0n)
+      return [{ level, limitUsd, account, free: picoOf(limitUsd) - account.spent - account.reserved - elsewhere }]
     })
   return {
     limited: LEVELS.some((level) => limits[level] !== null),
-    reserve(payer, pico) {
-      for (const { level, limitUsd, account, free } of limitsOf(payer)) {
+    reserve(payer, pico, others = []) {
+      for (const { level, limitUsd, account, free } of limitsOf(payer, others)) {
         const refusal = { admitted: false, level, limitUsd, freeUsd: usdOf(free < 0n ? 0n : free) } as const
         if (account.unknown > 0) return { ...refusal, why: 'unknown-past' }
         if (free < pico) return { ...refusal, why: 'too-little' }
@@ -94,8 +110,11 @@ export function openLedger(limits: Limits, past: readonly Spent[]): Ledger {
         spend(account, pico)
       }
     },
-    freeUsd(payer) {
-      const rooms = limitsOf(payer).map(({ account, free }) => (account.unknown > 0 || free < 0n ? 0n : free))
+    spend(payer, pico) {
+      for (const account of all(payer)) spend(account, pico)
+    },
+    freeUsd(payer, others = []) {
+      const rooms = limitsOf(payer, others).map(({ account, free }) => (account.unknown > 0 || free < 0n ? 0n : free))
       return rooms.length === 0 ? undefined : usdOf(rooms.reduce((least, room) => (room < least ? room : least)))
     },
   }

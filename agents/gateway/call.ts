@@ -6,7 +6,7 @@ import type { Reservation } from './budget.ts'
 import { type Asked, objectOf, type Route, readRequest, recordOf } from './dialects.ts'
 import { type Message, splitterFor } from './messages.ts'
 import { costOf, type ModelPrice, priceOf, worstCostOf } from './prices.ts'
-import { readTrouble, refusalBody } from './refusals.ts'
+import { readTrouble, refusalBody, type Trouble } from './refusals.ts'
 import type { Kit, Run } from './run.ts'
 import { send, wasNotSent } from './upstream.ts'
 import { openMeter, type Reading } from './usage.ts'
@@ -40,13 +40,14 @@ export async function serveCall(
     refuse(response, route, 400, 'invalid_request_error', 'the request is not a JSON object that names a model')
     return
   }
+  const id = kit.ids.ulid()
   const begun = { at: kit.clock.now(), monotonic: kit.clock.monotonic() }
   const price = asked.unpriced.length > 0 ? undefined : priceOf(kit.book, kit.upstreams[route.provider].prices, asked.model)
   const worst = price === undefined ? undefined : worstOf(price, asked)
   const write = (ending: Ending, pico: bigint | undefined, isEstimated: boolean) =>
     run.record({
       ...run.tags,
-      call: kit.ids.ulid(),
+      call: id,
       provider: kit.upstreams[route.provider].prices,
       dialect: route.dialect,
       model: asked.model,
@@ -63,8 +64,20 @@ export async function serveCall(
       estimated: isEstimated,
     })
   const payer = { run: run.tags.turn, ticket: run.tags.ticket, day: new Date(begun.at).toISOString().slice(0, 10) }
-  const refusal = kit.ledger.limited ? unpriceable(asked, price, worst) : undefined
-  const reservation: Reservation | undefined = refusal ? undefined : kit.ledger.reserve(payer, worst ?? 0n)
+  const overrun = run.overrun(kit.most)
+  if (overrun !== undefined) {
+    const stop: ModelStop = { kind: 'run-limit', reason: overrun }
+    run.stop(stop, true)
+    await write(
+      { status: 0, outcome: 'refused', reason: overrun, reading: openMeter(route.dialect).reading(), reached: false },
+      0n,
+      false,
+    )
+    refuse(response, route, 402, 'budget_exceeded', overrun)
+    return
+  }
+  const refusal = kit.till.limited ? unpriceable(asked, price, worst) : undefined
+  const reservation: Reservation | undefined = refusal ? undefined : await kit.till.reserve(id, payer, worst ?? 0n)
   if (reservation === undefined || !reservation.admitted) {
     const stop = refusal ?? overBudget(reservation as Refused, worst ?? 0n, begun.at)
     run.stop(stop, refusal === undefined)
@@ -75,7 +88,7 @@ export async function serveCall(
   }
   const ending = await pass(run, route, { ...request, body: asked.body }, asked, response, kit)
   const cost = costOfEnding(ending, price, worst)
-  kit.ledger.settle(reservation.id, cost.pico)
+  await kit.till.settle(id, reservation.id, cost.pico)
   await write(ending, cost.pico, cost.isEstimated)
   if (ending.stop) run.stop(ending.stop, true)
   if (ending.outcome === 'cut') response.destroy()
@@ -163,7 +176,7 @@ async function pass(
     if (!agent.isGone) response.writeHead(status, headersFor(answer))
     const streamed = await relay(answer, response, agent, (message) => meter.take(message.text), asked.hidesUsage && isSuccess)
     if (!isSuccess) {
-      const trouble = readTrouble(status, flat(answer), streamed.text, kit.clock.now())
+      const trouble = crowdedOut(run, readTrouble(status, flat(answer), streamed.text, kit.clock.now()), status, kit.clock.now())
       const stop: ModelStop | undefined =
         trouble.kind === 'limited'
           ? { kind: 'usage-limit', reason: trouble.reason, until: untilOf(trouble, kit.clock.now()) }
@@ -171,6 +184,7 @@ async function pass(
       const outcome = trouble.kind === 'limited' ? 'limited' : 'failed'
       return { status, outcome, reason: trouble.reason, reading: meter.reading(), reached: false, ...(stop ? { stop } : {}) }
     }
+    run.crowded(false)
     const reading = meter.reading()
     if (agent.isGone) return { status, outcome: 'aborted', reason: 'the agent went away', reading, reached: true }
     if (!answer.complete) return { status, outcome: 'cut', reason: 'the answer was cut off', reading, reached: true }
@@ -187,6 +201,18 @@ async function pass(
   } finally {
     agent.forget()
   }
+}
+
+/** So many refusals for crowding in a row are a limit, for which the ticket waits this long. */
+const CROWDED = 10
+const CROWDED_WAIT_MS = 15 * 60_000
+
+/** A provider that says "too many, try soon" again and again does not mean soon. */
+function crowdedOut(run: Run, trouble: Trouble, status: number, now: number): Trouble {
+  const times = run.crowded(status === 429)
+  if (trouble.kind !== 'transient' || times < CROWDED) return trouble
+  const until = new Date(now + CROWDED_WAIT_MS).toISOString()
+  return { kind: 'limited', reason: `${trouble.reason}, ${times} times in a row`, until }
 }
 
 function refuseUnreachable(response: ServerResponse, route: CallRoute, code: string): void {

@@ -1,4 +1,14 @@
-export { LEVELS, type Ledger, type Level, type Limits, openLedger, type Payer, type Reservation, type Spent } from './budget.ts'
+export {
+  type Held,
+  LEVELS,
+  type Ledger,
+  type Level,
+  type Limits,
+  openLedger,
+  type Payer,
+  type Reservation,
+  type Spent,
+} from './budget.ts'
 export { DIALECTS, type Dialect, PROVIDERS, type Provider, readRequest, routeOf } from './dialects.ts'
 export { type Splitter, splitterFor } from './messages.ts'
 export {
@@ -14,5 +24,6 @@ export {
 } from './prices.ts'
 export { readTrouble, type Trouble } from './refusals.ts'
 export { type GatewayOptions, openGateway } from './server.ts'
+export { ownTill, sharedTill, type Till } from './till.ts'
 export type { Upstream } from './upstream.ts'
 export { type Meter, openMeter, type Reading } from './usage.ts'

@@ -2,16 +2,18 @@ import type { Clock } from '../../core/clock.ts'
 import { type CallTags, ModelCall, type ModelStop } from '../../core/contracts/model.ts'
 import type { Ids } from '../../core/ids.ts'
 import { picoOf, usdOf } from '../../core/money.ts'
-import type { Ledger } from './budget.ts'
 import type { Provider } from './dialects.ts'
 import type { PriceBook } from './prices.ts'
+import type { Till } from './till.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What every call of a gateway needs. */
 export interface Kit {
   readonly upstreams: Readonly<Record<Provider, Upstream>>
   readonly book: PriceBook
-  readonly ledger: Ledger
+  readonly till: Till
+  /** Calls and tokens of one run; undefined does not limit. */
+  readonly most: { calls?: number; tokens?: number }
   readonly clock: Clock
   readonly ids: Ids
   /** How long an answer is read on after its agent has gone. */
@@ -29,6 +31,7 @@ export class Run {
   #isOver = false
   #failure: unknown
   #calls = 0
+  #crowded = 0
   #tokensIn = 0
   #tokensOut = 0
   #pico = 0n
@@ -55,6 +58,24 @@ export class Run {
   /** Whether its calls are passed on no more. */
   get isOver(): boolean {
     return this.#isOver || this.signal.aborted
+  }
+
+  /**
+   * Tells why a run that goes on and on may call no more; undefined as long as it may.
+   *
+   * @param most calls and tokens, in and out, of one run
+   */
+  overrun({ calls, tokens }: { calls?: number; tokens?: number }): string | undefined {
+    if (calls !== undefined && this.#calls >= calls) return `the ${calls} calls of models that one turn may make are used up`
+    const taken = this.#tokensIn + this.#tokensOut
+    if (tokens !== undefined && taken >= tokens) return `the ${tokens} tokens that one turn may take are used up (${taken} were)`
+    return undefined
+  }
+
+  /** Counts refusals for crowding in a row; one that goes on is a limit, whatever its single answers say. */
+  crowded(isCrowded: boolean): number {
+    this.#crowded = isCrowded ? this.#crowded + 1 : 0
+    return this.#crowded
   }
 
   get usage(): { tokensIn: number; tokensOut: number; costUsd: number } | undefined {

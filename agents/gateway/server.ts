@@ -5,11 +5,12 @@ import type { Clock } from '../../core/clock.ts'
 import { CallTags, type ModelAccess, type ModelGateway } from '../../core/contracts/model.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Ids } from '../../core/ids.ts'
-import { type Limits, openLedger, type Spent } from './budget.ts'
+import type { Limits, Spent } from './budget.ts'
 import { refuse, serveCall } from './call.ts'
 import { type Provider, type Route, routeOf } from './dialects.ts'
 import type { PriceBook } from './prices.ts'
 import { type Kit, Run } from './run.ts'
+import { ownTill, sharedTill, type Till } from './till.ts'
 import { keyOf, send, type Upstream } from './upstream.ts'
 
 export interface GatewayOptions {
@@ -22,6 +23,10 @@ export interface GatewayOptions {
   ids: Ids
   /** Makes a key that nobody can guess. */
   newKey: () => string
+  /** File through which programs of one clone share the budgets; without it this program keeps them alone. */
+  file?: string
+  /** Calls and tokens of one run; undefined does not limit. */
+  most?: { calls?: number; tokens?: number }
   /** How long an answer is read on after its agent has gone, so that it can be counted; 30 seconds unless told. */
   drainMs?: number
 }
@@ -38,10 +43,11 @@ export function openGateway(options: GatewayOptions): ModelGateway {
   let started: Promise<{ server: Server; url: string; kit: Kit }> | undefined
   let opened: Promise<Kit> | undefined
   const kit = () => {
-    opened ??= options.past().then((past) => ({
+    opened ??= tillOf(options).then((till) => ({
       upstreams: options.upstreams,
       book: options.book,
-      ledger: openLedger(options.limits, past),
+      till,
+      most: options.most ?? {},
       clock: options.clock,
       ids: options.ids,
       drainMs: options.drainMs ?? 30_000,
@@ -75,7 +81,7 @@ export function openGateway(options: GatewayOptions): ModelGateway {
     },
     async freeUsd(ticket) {
       const day = new Date(options.clock.now()).toISOString().slice(0, 10)
-      return (await kit()).ledger.freeUsd({ run: '', ticket, day })
+      return (await kit()).till.freeUsd({ run: '', ticket, day })
     },
     async close() {
       if (started === undefined) return
@@ -85,6 +91,11 @@ export function openGateway(options: GatewayOptions): ModelGateway {
       await closed
     },
   }
+}
+
+async function tillOf({ limits, past, file, clock }: GatewayOptions): Promise<Till> {
+  const isLimited = Object.values(limits).some((usd) => usd !== null)
+  return file === undefined || !isLimited ? ownTill(limits, await past()) : sharedTill(limits, past, { file, clock })
 }
 
 function checkTags(tags: CallTags): CallTags {

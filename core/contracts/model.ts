@@ -66,8 +66,8 @@ export interface ModelAccess {
 
 /** Why a run may call no more. */
 export interface ModelStop {
-  /** `run-budget`: this run's own share is used up; a further run begins with a new one. */
-  kind: 'budget' | 'run-budget' | 'usage-limit'
+  /** `run-budget`, `run-limit`: this run's own share of money, or of calls and tokens, is used up; a further run begins with a new one. */
+  kind: 'budget' | 'run-budget' | 'run-limit' | 'usage-limit'
   reason: string
   /** ISO 8601; when it may go on by itself. */
   until?: string
