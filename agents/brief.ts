@@ -1,3 +1,4 @@
+import type { BriefSources } from '../core/contracts/brief.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { Item, ModeSpec, RoleSpec } from '../core/contracts/method.ts'
 import type { ChildState } from '../core/contracts/names.ts'
@@ -8,6 +9,9 @@ export const BRIEF_CHARACTERS = 60_000
 const ISSUE_CHARACTERS = 24_000
 const TAIL_CHARACTERS = 4_000
 const BODY_CHARACTERS = 12_000
+const INSTRUCTIONS_CHARACTERS = 8_000
+const RISKS_CHARACTERS = 4_000
+const STRETCHES_CHARACTERS = 6_000
 
 export interface BriefFacts {
   ticket: string
@@ -33,6 +37,8 @@ export interface BriefFacts {
   failures?: readonly { gate: string; reasons: readonly string[]; outputTail?: string | undefined }[]
   /** What the phase before left for this one. */
   handOff?: string | undefined
+  /** Files of the repository and earlier tickets that are told of. */
+  sources?: BriefSources | undefined
 }
 
 /**
@@ -48,6 +54,9 @@ export function briefOf(facts: BriefFacts): string {
     section('Where to write', whereToWrite(facts)),
     section('What decides', decides(facts)),
     facts.handOff === undefined ? '' : section('From the phase before', fenced(cut(facts.handOff, BODY_CHARACTERS))),
+    earlier(facts.sources?.earlier ?? []),
+    risks(facts.sources?.risks ?? []),
+    instructions(facts.sources?.instructions ?? []),
     section(`The mode: ${facts.mode.title}`, `${facts.mode.purpose}\n\n${cut(facts.mode.body.trim(), BODY_CHARACTERS)}`),
     section(`The role: ${facts.role.title}`, `${facts.role.purpose}\n\n${cut(facts.role.body.trim(), BODY_CHARACTERS)}`),
   ]
@@ -112,6 +121,31 @@ function decides({ gates }: BriefFacts): string {
     '',
     ...gates.map(({ id, title }) => `- ${inline(id)}: ${title}`),
   ].join('\n')
+}
+
+/** Says what earlier stretches of the issue decided and left, the newest in full when not all of it fits. */
+function earlier(stretches: BriefSources['earlier']): string {
+  const told = stretches.map(({ ticket, mode, decisions, handOffs }) => {
+    const lines = [...decisions.map((decision) => `- decided: ${decision}`), ...handOffs.map((note) => `- left: ${note}`)]
+    return `${ticket} (${mode})\n${lines.join('\n')}`
+  })
+  return told.length === 0
+    ? ''
+    : section('From earlier stretches of this issue', fenced(cutStart(told.join('\n\n'), STRETCHES_CHARACTERS)))
+}
+
+function risks(files: BriefSources['risks']): string {
+  if (files.length === 0) return ''
+  const share = Math.floor(RISKS_CHARACTERS / files.length)
+  const told = files.map(({ path, text }) => `${inline(path)}:\n\n${fenced(cut(text.trim(), Math.max(share, 200)))}`)
+  return section('Open risks', `Do nothing that makes one of these come true.\n\n${cut(told.join('\n\n'), RISKS_CHARACTERS * 2)}`)
+}
+
+function instructions(files: BriefSources['instructions']): string {
+  if (files.length === 0) return ''
+  const told = files.map(({ path, text }) => `${inline(path)}:\n\n${fenced(cut(text, INSTRUCTIONS_CHARACTERS))}`)
+  const note = 'These are files of the repository as they are at the base. They hold where nothing above says otherwise.'
+  return section('How this repository wants to be worked on', `${note}\n\n${told.join('\n\n')}`)
 }
 
 function section(title: string, text: string): string {

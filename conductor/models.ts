@@ -37,7 +37,8 @@ export function asMetered(result: TurnResult, models: ModelRun | undefined): Tur
   const { usage, stopped } = models
   const metered: TurnResult = usage === undefined ? result : { ...result, usage }
   if (stopped === undefined || result.outcome === 'completed') return metered
-  if (stopped.kind === 'run-budget' || stopped.kind === 'run-limit') return { ...metered, outcome: 'failed', reason: stopped.reason }
+  if (stopped.kind === 'run-budget' || stopped.kind === 'run-limit')
+    return { ...metered, outcome: 'failed', reason: stopped.reason }
   const { until: _, ...rest } = metered
   return { ...rest, outcome: 'limited', reason: stopped.reason, ...(stopped.until === undefined ? {} : { until: stopped.until }) }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
+import type { BriefSources } from '../core/contracts/brief.ts'
 import type { EventInput, PlacedEntry } from '../core/contracts/event.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Broker, BrokerFacts } from '../core/contracts/intent.ts'
@@ -36,6 +37,8 @@ export interface BriefFacts {
   failures: readonly { gate: string; reasons: readonly string[]; outputTail?: string | undefined }[]
   /** What the phases before left for this one, and what people said. */
   handOff: string | undefined
+  /** Files of the repository and earlier tickets that are told of. */
+  sources: BriefSources
 }
 
 /** What an arm is chosen for. */

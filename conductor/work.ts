@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { sha256 } from '../core/canonical.ts'
 import { findCommitHooks } from '../core/commit-hooks.ts'
+import type { BriefSources } from '../core/contracts/brief.ts'
 import type { ModelRun } from '../core/contracts/model.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Runtime, TurnResult } from '../core/contracts/runtime.ts'
@@ -12,6 +13,7 @@ import { type Jail, jailLimits, openJail, toolFolders } from '../core/jail.ts'
 import { chooseJail } from '../core/jail-probe.ts'
 import { phaseOf } from '../modes/index.ts'
 import { allowedTools } from '../modes/tools.ts'
+import { briefSources, sourceDigests } from './brief-sources.ts'
 import { ask } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
@@ -53,7 +55,8 @@ export async function briefRole(job: Job): Promise<Step> {
   const { phase, attempt } = desk.state.control
   const chosen = chooseRuntime(job)
   if ('needs' in chosen) return wait(job, 'agent-needed', chosen.needs)
-  const brief = briefText(job)
+  const sources = await briefSources(job)
+  const brief = briefText(job, sources)
   const role = roleOf(job)
   await desk.record('BRIEFED', {
     phase: phase as string,
@@ -62,6 +65,7 @@ export async function briefRole(job: Job): Promise<Step> {
     runtime: chosen.runtime.id,
     digest: sha256(brief),
     bytes: Buffer.byteLength(brief),
+    sources: sourceDigests(sources),
   })
   return 'go-on'
 }
@@ -79,6 +83,7 @@ export async function workTurn(job: Job): Promise<Step> {
   const turn = ports.ids.ulid()
   const from = await desk.git.text(['rev-parse', 'HEAD'])
   await writePapers(desk)
+  const sources = await briefSources(job)
   const models = await openModels(job, { turn, role: roleOf(job), runtime: chosen.runtime })
   const jail = await openTurnJail(job, chosen.runtime, models?.access.url).catch(async (error: unknown) => {
     await models?.close()
@@ -104,7 +109,7 @@ export async function workTurn(job: Job): Promise<Step> {
       child,
       role: roleOf(job),
       attempt,
-      brief: briefText(job),
+      brief: briefText(job, sources),
       cwd: desk.worktree.dir,
       artifacts: join(desk.folder, 'artifacts'),
       recipe: recipeOf(job),
@@ -264,7 +269,7 @@ function toolsOf({ desk, definitions, pipeline }: Job) {
   return role && mode ? allowedTools(role, mode) : []
 }
 
-function briefText({ desk, definitions, pipeline }: Job): string {
+function briefText({ desk, definitions, pipeline }: Job, sources: BriefSources): string {
   const { control, ledger } = desk.state
   const phase = phaseOf(pipeline, control.phase as string)
   const mode = definitions.method.modes.get(phase.mode)
@@ -291,6 +296,7 @@ function briefText({ desk, definitions, pipeline }: Job): string {
     gates: asked.specs.map(({ id, title }) => ({ id, title })),
     failures: lastFailures(desk.state),
     handOff: handOff === '' ? undefined : handOff,
+    sources,
   })
 }
 

@@ -135,7 +135,7 @@ function unpricedParts(json: Record<string, unknown>): string[] {
   if (typeof json.speed === 'string' && json.speed !== 'standard') parts.push(`speed ${json.speed.slice(0, 40)}`)
   if (typeof json.inference_geo === 'string' && json.inference_geo !== 'global') parts.push('a place of inference')
   if (Array.isArray(json.mcp_servers) && json.mcp_servers.length > 0) parts.push('servers of tools')
-  for (const tool of Array.isArray(json.tools) ? json.tools.map(recordOf) : []) {
+  for (const tool of toolsIn(json)) {
     if (typeof tool.type === 'string' && !OWN_TOOLS.test(tool.type)) parts.push(`tool ${tool.type.slice(0, 40)}`)
     for (const key of ['googleSearch', 'google_search', 'codeExecution', 'urlContext', 'googleMaps']) {
       if (tool[key] !== undefined) parts.push(`tool ${key}`)
@@ -143,6 +143,15 @@ function unpricedParts(json: Record<string, unknown>): string[] {
   }
   if (json.web_search_options !== undefined) parts.push('web search')
   return [...new Set(parts)]
+}
+
+/** All tools of a request: those in groups, and those that the newer form of Responses has among its messages, too. */
+function toolsIn(json: Record<string, unknown>): Record<string, unknown>[] {
+  const listed = (value: unknown) => (Array.isArray(value) ? value.map(recordOf) : [])
+  const added = listed(json.input).filter(({ type }) => type === 'additional_tools')
+  const groups = (tools: Record<string, unknown>[]): Record<string, unknown>[] =>
+    tools.flatMap((tool) => (tool.type === 'namespace' ? groups(listed(tool.tools)) : [tool]))
+  return groups([...listed(json.tools), ...added.flatMap(({ tools }) => listed(tools))])
 }
 
 /** Returns the JSON object a body holds. */

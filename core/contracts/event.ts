@@ -128,7 +128,16 @@ export const EVENT_DATA = {
       .strictObject({ policy: z.string().min(1), lane: z.enum(['champion', 'challenger']), share: z.number().gt(0).lt(1) })
       .optional(),
   },
-  BRIEFED: { phase: Slug, attempt, role: Role, runtime: z.string(), digest: Digest, bytes: z.int() },
+  BRIEFED: {
+    phase: Slug,
+    attempt,
+    role: Role,
+    runtime: z.string(),
+    digest: Digest,
+    bytes: z.int(),
+    /** Files and earlier tickets that the brief tells of; absent in older sessions. */
+    sources: z.array(z.strictObject({ source: z.string(), digest: Digest })).optional(),
+  },
   TURN_STARTED: {
     turn: Ulid,
     phase: Slug,

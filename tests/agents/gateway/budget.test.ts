@@ -16,13 +16,17 @@ describe('the gateway under a budget', () => {
       await ask('anthropic-messages', { extra: { tools: [{ type: 'web_search_20250305', name: 'web_search' }] } }),
       await ask('gemini', { extra: { cachedContent: 'cachedContents/1' } }),
       await ask('ollama-chat', { model: 'big:cloud' }),
+      await ask('openai-responses', { extra: { tools: [{ type: 'namespace', tools: [{ type: 'web_search' }] }] } }),
+      await ask('openai-responses', { extra: { input: [{ type: 'additional_tools', tools: [{ type: 'web_search' }] }] } }),
     ]
-    expect(asked.map(({ status }) => status)).toEqual([402, 402, 402, 402, 402])
+    expect(asked.map(({ status }) => status)).toEqual([402, 402, 402, 402, 402, 402, 402])
     expect(provider.requests).toEqual([])
     expect(calls.every(({ outcome }) => outcome === 'refused')).toBe(true)
     // A side call to an unknown model does not end the turn.
     expect(run.signal.aborted).toBe(false)
     expect((await ask('openai-chat')).status).toBe(200)
+    const group = { type: 'namespace', tools: [{ type: 'function', name: 'f' }] }
+    expect((await ask('openai-responses', { extra: { tools: [group] } })).status).toBe(200)
     expect((await ask('ollama-chat')).status).toBe(200)
   })
 
