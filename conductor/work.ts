@@ -70,6 +70,9 @@ export async function briefRole(job: Job): Promise<Step> {
   return 'go-on'
 }
 
+/** How long a ticket waits for the end of a usage limit that has none. */
+const LOOK_AGAIN_MS = 15 * 60_000
+
 /** Lets the runtime work one turn. A limit or a hand-off makes the ticket wait and costs no attempt. */
 export async function workTurn(job: Job): Promise<Step> {
   const { desk } = job
@@ -133,7 +136,10 @@ export async function workTurn(job: Job): Promise<Step> {
   if (question) await desk.record('INTENT_SETTLED', { intent: question.id, done: true, how: 'the ticket waits for an answer' })
   if (result.outcome === 'limited') {
     const { kind, needsUsd } = models?.stopped ?? {}
-    return wait(job, kind === 'budget' ? 'budget' : 'usage-limit', result.reason, result.until, needsUsd)
+    if (kind === 'budget') return wait(job, 'budget', result.reason, result.until, needsUsd)
+    // Where nobody says when a limit ends it is looked at again after some time, and not at once for ever.
+    const until = result.until ?? new Date(ports.clock.now() + LOOK_AGAIN_MS).toISOString()
+    return wait(job, 'usage-limit', result.reason, until)
   }
   if (result.outcome === 'handed-off') return wait(job, 'hand-off', result.reason)
   if (result.outcome === 'cancelled') return { stop: 'waiting', reason: result.reason }

@@ -1,24 +1,35 @@
+import { readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { TurnRequest } from '../../core/contracts/runtime.ts'
 import { openGit } from '../../core/git.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
 /** What a worktree was before an agent had it. */
 export interface Traces {
-  /** Tells what is different, or that nothing is; `spoilt` says what an agent must not do and this one did. */
+  /**
+   * Tells what is different, or that nothing is; `spoilt` says what an agent must not do and this one did. Locks of git that the
+   * agent left are moved out of the way, under names that say so: all its processes have ended by now.
+   */
   compare(): Promise<{ changed: boolean; spoilt?: string }>
 }
 
 /** Looks at a worktree before a turn: files, staged or not, the branch and its commit. Git runs nothing of the worktree. */
-export async function openTraces({ cwd }: Pick<TurnRequest, 'cwd'>, env: NodeJS.ProcessEnv): Promise<Traces> {
+export async function openTraces({ cwd, turn }: Pick<TurnRequest, 'cwd' | 'turn'>, env: NodeJS.ProcessEnv): Promise<Traces> {
   const git = openGit(cwd, env)
   const look = async () => ({
     files: await fingerprintOf(git, [], ''),
     branch: await git.text(['symbolic-ref', '--quiet', 'HEAD']),
     commit: await git.text(['rev-parse', 'HEAD']),
   })
+  const folder = await git.text(['rev-parse', '--absolute-git-dir'])
+  const locks = async () => (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'))
+  const earlier = new Set(await locks())
   const before = await look()
   return {
     async compare() {
+      for (const name of await locks()) {
+        if (!earlier.has(name)) await rename(join(folder, name), join(folder, `${name}.left-${turn}`)).catch(() => {})
+      }
       const after = await look().catch((error: unknown) => error as Error)
       if (after instanceof Error) return { changed: true, spoilt: 'its worktree is no longer one that git can read' }
       if (after.branch !== before.branch) return { changed: true, spoilt: 'it switched the branch of its worktree' }

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { execRuntime, KNOWN_AGENTS, launchOf, listRuntimes } from '../../agents/index.ts'
+import { parseConfig } from '../../core/config.ts'
 import type { Runtime, TurnRequest } from '../../core/contracts/runtime.ts'
 import { type Bench, openBench } from './turn.ts'
 
@@ -105,6 +106,39 @@ describe('a command-line agent', () => {
     expect([opencode.result.outcome, opencode.result.usage]).toEqual(['completed', { tokensIn: 20, tokensOut: 10, costUsd: 1 }])
   })
 
+  test('pi ends with its last word, and one that it failed is taken back by a better one', async () => {
+    const message = (more: object) => ({
+      role: 'assistant',
+      content: [{ type: 'text', text: 'ok' }],
+      usage: { input: 7, output: 3, cacheRead: 1, cost: { total: 0.25 } },
+      ...more,
+    })
+    const failed = { type: 'agent_end', messages: [message({ stopReason: 'error', errorMessage: 'overloaded' })] }
+    const ended = { type: 'agent_end', messages: [message({ stopReason: 'stop' })] }
+    const lines = [
+      { type: 'session', id: 's-1' },
+      { type: 'tool_execution_start', toolCallId: 't', toolName: 'bash', args: { command: 'ls' } },
+      { type: 'tool_execution_end', toolCallId: 't', toolName: 'bash', isError: true },
+      { type: 'message_end', message: message({}) },
+      { type: 'message_end', message: { role: 'user' } },
+    ]
+    const good = await worked('pi', [...lines, failed, ended])
+    expect(good.result).toMatchObject({
+      outcome: 'completed',
+      session: 's-1',
+      usage: { tokensIn: 8, tokensOut: 3, costUsd: 0.25 },
+    })
+    expect(good.events.slice(0, 3)).toEqual([
+      { type: 'tool', id: 't', name: 'bash', summary: 'ls', state: 'started' },
+      { type: 'tool', id: 't', name: 'bash', summary: '', state: 'failed' },
+      { type: 'message', text: 'ok' },
+    ])
+    expect((await worked('pi', [...lines, failed])).result).toMatchObject({
+      outcome: 'failed',
+      reason: 'pi says it failed: overloaded',
+    })
+  })
+
   test.each([
     [
       'exits with 0 after an error of the model',
@@ -130,6 +164,20 @@ describe('a command-line agent', () => {
       'claude says it is done and has changed files',
     ],
     [
+      'has the wrong login',
+      [{ ...claude.result, is_error: true, result: 'Invalid API key · Please run /login' }],
+      1,
+      'failed',
+      'claude says it failed: Invalid API key · Please run /login',
+    ],
+    [
+      'was told "too many" for ever',
+      [{ ...claude.result, is_error: true, result: 'API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}' }],
+      1,
+      'limited',
+      'claude has reached a usage limit: API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}',
+    ],
+    [
       'has reached a limit',
       [{ ...claude.result, is_error: true, result: 'Claude AI usage limit reached|1924992000' }],
       1,
@@ -139,7 +187,7 @@ describe('a command-line agent', () => {
   ] as const)('that %s is judged by all of it', async (_, lines, exit, outcome, reason) => {
     const { result } = await worked('claude', lines, undefined, exit)
     expect(result).toMatchObject({ outcome, reason })
-    expect(result.until).toBe(outcome === 'limited' ? '2031-01-01T00:00:00.000Z' : undefined)
+    expect(result.until).toBe(reason.includes('|1924992000') ? '2031-01-01T00:00:00.000Z' : undefined)
   })
 
   test.each([
@@ -166,6 +214,124 @@ describe('a command-line agent', () => {
     const script = `echo more >> a.txt; head -c 5000000 /dev/zero | tr '\\0' x; echo; head -c 15000000 /dev/zero | tr '\\0' y; echo`
     const { result } = await worked('claude', [claude.result], script)
     expect([result.outcome, (result.outputTail ?? '').length]).toEqual(['completed', 4_000])
+  })
+
+  test('may print what is no UTF-8, and be silent while a tool of it runs', async () => {
+    const begins = {
+      type: 'assistant',
+      message: { content: [{ type: 'tool_use', id: 't', name: 'Bash', input: { command: 'sleep' } }] },
+    }
+    const ends = { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 't' }] } }
+    const limits = { launchMs: 20_000, firstOutputMs: 20_000, silenceMs: 400, totalMs: 20_000, outputBytes: 10_000 }
+    const script = `printf '\\377\\376{"type"\\n'; echo '${JSON.stringify(begins)}'; sleep 1.2; echo '${JSON.stringify(ends)}'; echo more >> a.txt`
+    const busy = await worked('claude', [claude.result], script, 0, { limits })
+    expect(busy.result).toMatchObject({ outcome: 'completed' })
+    const quiet = await worked('claude', [claude.result], script.replace('"tool_use"', '"text"'), 0, { limits })
+    expect(quiet.result).toMatchObject({ outcome: 'timed-out', reason: 'claude went silent for 0.4 s' })
+  })
+
+  test('that never says anything is ended by its first limit', async () => {
+    const limits = { launchMs: 20_000, firstOutputMs: 400, silenceMs: 20_000, totalMs: 20_000, outputBytes: 10_000 }
+    const { result } = await worked('claude', [claude.result], 'sleep 30', 0, { limits })
+    expect(result).toMatchObject({ outcome: 'timed-out', reason: 'claude printed nothing within 0.4 s' })
+  })
+
+  test('may leave a lock of git, which is moved out of the way and stops nobody', async () => {
+    const bench = await openBench()
+    const { runtime, given } = await standIn(bench, 'claude', [claude.result], 'echo more >> a.txt; touch .git/index.lock')
+    const { result } = await bench.work(runtime, given)
+    expect(result.outcome).toBe('completed')
+    await bench.repo.git.run(['add', '--all'])
+    expect((await readdir(join(bench.repo.dir, '.git'))).filter((name) => name.startsWith('index.lock'))).toEqual([
+      'index.lock.left-01J00000000000000000000001',
+    ])
+  })
+
+  test('that is too old is not started, and one whose version nobody can read is', async () => {
+    const spec = KNOWN_AGENTS.find(({ id }) => id === 'claude') as (typeof KNOWN_AGENTS)[number]
+    const bin = await mkdtemp(join(tmpdir(), 'vt-old-'))
+    for (const [said, expected] of [
+      ['1.0.9 (Claude Code)', { ready: false, why: '1.0.9 (Claude Code) is too old; 2.0 is the oldest that is driven here' }],
+      ['2.1.0', { ready: true, why: '2.1.0' }],
+      ['unknown', { ready: true, why: 'unknown' }],
+    ] as const) {
+      await writeFile(join(bin, 'claude'), `#!/bin/sh\necho '${said}'\n`, { mode: 0o755 })
+      expect(await execRuntime(spec, { env: { PATH: `${bin}${delimiter}/bin:/usr/bin` } }).probe()).toEqual(expected)
+    }
+  })
+
+  test('works by a login only where no budget in money is set and somebody is logged in, and then as quota', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'vt-login-'))
+    const config = (more: object) => parseConfig(JSON.stringify({ agents: { claude: { login: true } }, ...more }))
+    const bench = await openBench()
+    const { given } = await standIn(
+      bench,
+      'claude',
+      [claude.result],
+      'echo more >> a.txt; cp "$CLAUDE_CONFIG_DIR/.credentials.json" copy.txt',
+    )
+    const env = { ...given.env, HOME: home }
+    const of = (more: object) =>
+      listRuntimes({ env, script: undefined, config: config(more) }).find(({ id }) => id === 'claude') as Runtime
+    expect(await of({}).probe()).toMatchObject({
+      ready: false,
+      why: 'nobody is logged in to it here (.claude/.credentials.json)',
+    })
+    await mkdir(join(home, '.claude'))
+    await writeFile(join(home, '.claude/.credentials.json'), 'a login')
+    expect(await of({ budgets: { day: 1 } }).probe()).toMatchObject({
+      ready: false,
+      why: expect.stringContaining('a budget in money is set'),
+    })
+    expect([of({}).callsModels, of({}).hosts]).toEqual([false, ['api.anthropic.com', 'console.anthropic.com', 'claude.ai']])
+    const { result } = await bench.work(of({}), { ...given, home: join(home, 'own') })
+    expect(result).toMatchObject({ outcome: 'completed', quota: true, usage: { tokensIn: 60, tokensOut: 4, costUsd: 0 } })
+    expect(await readFile(join(bench.repo.dir, 'copy.txt'), 'utf8')).toBe('a login')
+  })
+
+  test('takes up its earlier session where its own folder still has it', async () => {
+    const spec = KNOWN_AGENTS.find(({ id }) => id === 'codex') as (typeof KNOWN_AGENTS)[number]
+    const home = await mkdtemp(join(tmpdir(), 'vt-home-'))
+    const request = {
+      cwd: '/w',
+      turn: 't',
+      brief: 'b',
+      env: { PATH: '/nowhere' },
+      home,
+      resume: '01a1fe2f-b97e',
+    } as unknown as TurnRequest
+    expect((await launchOf(spec, {}, request)).argv.slice(-1)).toEqual(['-'])
+    await mkdir(join(home, 'sessions/2026'), { recursive: true })
+    await writeFile(join(home, 'sessions/2026/rollout-01a1fe2f-b97e.jsonl'), '')
+    const { argv, env, writable } = await launchOf(spec, {}, request)
+    expect([argv.slice(-3), env.CODEX_HOME, writable]).toEqual([['resume', '01a1fe2f-b97e', '-'], home, [home]])
+  })
+
+  test('that nobody knows is wired, named and counted by its entry alone', async () => {
+    const command = [
+      'sh',
+      '-c',
+      'echo more >> a.txt; env > seen.txt; echo "$0" >> seen.txt; cat > /dev/null; echo \'{"type":"usage","tokensIn":5,"tokensOut":1}\'; echo \'{"type":"usage","tokensIn":9,"tokensOut":2}\'; echo \'{"type":"ended","ok":true}\'',
+      '{model}',
+    ]
+    const entry = {
+      command,
+      dialect: 'events',
+      usage: 'run',
+      callsModels: true,
+      model: 'm-1',
+      set: { MY_URL: '{url}/v1', MY_KEY: '{key}' },
+    }
+    const bench = await openBench()
+    const config = parseConfig(JSON.stringify({ agents: { own: entry } }))
+    const runtime = listRuntimes({ env: bench.repo.env, script: undefined, config }).find(({ id }) => id === 'own') as Runtime
+    const models = { url: 'http://127.0.0.1:5000', key: 'k', env: {} }
+    const { result } = await bench.work(runtime, { models })
+    expect(result).toMatchObject({ outcome: 'completed', usage: { tokensIn: 9, tokensOut: 2, costUsd: 0 } })
+    const seen = await readFile(join(bench.repo.dir, 'seen.txt'), 'utf8')
+    expect([seen.includes('MY_URL=http://127.0.0.1:5000/v1'), seen.includes('MY_KEY=k'), seen.trimEnd().endsWith('m-1')]).toEqual(
+      [true, true, true],
+    )
   })
 
   test('that edits and then hangs is ended by its limit, with no child left', async () => {
