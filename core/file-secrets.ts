@@ -33,11 +33,11 @@ export function secretsInFile(content: Buffer | string): FileSecret[] {
 
 /**
  * What a line break inside a token looks like: a plain one, an escaped one of shells, a string of source code that is
- * closed and goes on in the next line, with `+` or `.` or nothing between.
+ * closed and goes on in the next line, with `+` or `.` or nothing between. Bounded, so that no file makes it slow.
  */
-const FOLD = /(?<=[A-Za-z0-9_+/=.-])(?:(["'`])[ \t]*[+.\\]?[ \t]*\r?\n[ \t]*[+.]?[ \t]*\1|\\?\r?\n[ \t]*)(?=[A-Za-z0-9_+/=.-])/g
+const FOLD =
+  /(?<=[A-Za-z0-9_+/=.-])(?:(["'`])[ \t]{0,40}[+.\\]?[ \t]{0,40}\r?\n[ \t]{0,80}[+.]?[ \t]{0,40}\1|\\?\r?\n[ \t]{0,80})(?=[A-Za-z0-9_+/=.-])/g
 /** What stands between the letters of UTF-16. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
 const WIDE = /(?<=[\n\x20-\x7e])\0(?=[\n\x20-\x7e])/g
 
 /** Returns a text with what stands between its pieces taken out, and where it stood; undefined when nothing does. */

@@ -1,23 +1,8 @@
 import type { CheckReport } from '../../conductor/check/check.ts'
 import { sha256 } from '../../core/canonical.ts'
 import type { Finding } from '../../core/contracts/gate.ts'
+import { RULES } from './rules.ts'
 import { clean } from './text.ts'
-
-/** What the rules of a check mean, for readers of reports; a gate without a line here is described by its own name. */
-const RULES: Readonly<Record<string, string>> = {
-  'ungated-commit': 'A commit was not seen by any gate before the check.',
-  'evidence-stale': 'What was judged is not what is here, or was judged by other gates.',
-  'gate-weakened': 'A gate asks less than where the range begins.',
-  'gate-changed': 'A gate is defined in another way than where the range begins.',
-  'gate-waived': 'A person waived a gate, with a reason and an end.',
-  'gate-skipped': 'A person left a gate out, with a reason and an end.',
-  'session-altered': 'A session was changed other than by appending to it.',
-  'session-cut': 'Something that was written in a session is not there.',
-  'frozen-changed': 'The record of a delivered ticket was changed.',
-  'tick-forged': 'An item is ticked and nothing shows that it is true.',
-  secret: 'A key, token or private key is in what the range brings.',
-  'merge-conflict': 'The head cannot be merged into the base.',
-}
 
 const LEVELS = { error: 'error', warning: 'warning', notice: 'note' } as const
 

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { TestRepository } from '../support/repository.ts'
@@ -236,6 +236,32 @@ const table: Row[] = [
       await run(r, 'revert', '--no-edit', 'HEAD')
     },
     records: ['error ungated-commit'],
+  },
+  // git calls no hook of ours for these, so nothing can be noticed here; the check of the range tells them.
+  {
+    operation: 'commit with another core.hooksPath',
+    act: async (r) => {
+      await stage(r)
+      await run(r, '-c', 'core.hooksPath=/dev/null', 'commit', '-qm', 'Round them')
+    },
+    records: [],
+  },
+  {
+    operation: 'am',
+    act: async (r) => {
+      await fork(r)
+      await run(r, 'format-patch', '-q', '-1', '-o', r.outside, 'side')
+      await run(r, 'am', '-q', join(r.outside, (await readdir(r.outside)).find((name) => name.endsWith('.patch')) as string))
+    },
+    records: [],
+  },
+  {
+    operation: 'update-ref',
+    act: async (r) => {
+      await fork(r)
+      await run(r, 'update-ref', `refs/heads/${TICKET}`, 'side')
+    },
+    records: [],
   },
 ]
 

@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { runIssue } from '../../../conductor/run.ts'
 import { systemClock } from '../../../core/clock.ts'
 import { type Git, openGit } from '../../../core/git.ts'
@@ -41,6 +42,8 @@ async function deliveredTicket(files: Record<string, string> = {}) {
   expect(await runIssue(line.ports, { issue: 1 })).toMatchObject({ outcome: 'waiting' })
   return { repository, line }
 }
+
+const FULL = process.env.VALUETRAIN_FULL === '1'
 
 let clones = 0
 
@@ -132,9 +135,35 @@ describe('a delivered ticket', () => {
     for (const other of others) expect(other).toEqual(first)
   })
 
-  it('is found out however it is tampered with, and stays as it is once it is merged', async () => {
+  it('is judged anew each time, unless one asks to repeat what the session says of the very same question', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'vt-runs-'))
+    onTestFinished(() => rm(place, { recursive: true, force: true }))
+    const script = `require('fs').appendFileSync('${place}/runs', 'x'); process.exit(require('fs').readFileSync('value.txt', 'utf8') === 'right' ? 0 : 1)`
+    const config = CONFIG.replace(/ {2}test: .*/, `  test: [node, -e, ${JSON.stringify(script)}]`)
+    const { repository } = await deliveredTicket({ '.valuetrain/config.yaml': `jail: off\n${config}` })
+    const runsOf = async (env: NodeJS.ProcessEnv, ...flags: string[]) => {
+      await writeFile(join(place, 'runs'), '')
+      const at = placeAt(repository.dir, repository.git, { ...repository.env, ...env })
+      const { gates, ok } = await at.check('--head', 'phase/build_1', ...flags)
+      return { ok, test: gates.test, runs: (await readFile(join(place, 'runs'), 'utf8')).length }
+    }
+    const judged = { ok: true, test: 'pass', runs: 1 }
+    expect(await runsOf({})).toEqual(judged)
+    expect(await runsOf({}, '--reuse')).toEqual({ ...judged, runs: 0 })
+    expect(await runsOf({ CI: 'true' }, '--reuse')).toEqual(judged)
+    // Another toolchain answers another question.
+    const node = `#!/bin/sh\n[ "$1" = --version ] && { echo v99.0.0; exit; }\nexec '${process.execPath}' "$@"\n`
+    await writeFile(join(place, 'node'), node, { mode: 0o755 })
+    expect(await runsOf({ PATH: `${place}:${repository.env.PATH}` }, '--reuse')).toEqual(judged)
+    // So does another definition of the gate, as the base has it by now; the merge result is judged as well.
+    await repository.commit({ '.valuetrain/config.yaml': `jail: off\n${config.replace("'x'", "'y'")}` })
+    expect(await runsOf({}, '--reuse')).toMatchObject({ test: 'pass', runs: 2 })
+  })
+
+  it('is found out however it is tampered with, and stays as it is once it is merged', { timeout: 300_000 }, async () => {
     const { repository, line } = await deliveredTicket()
-    const tampered: Record<string, { rules: string[]; does: (place: Place) => Promise<unknown> }> = {
+    // Those marked `again` break a rule in another way; the full tier has them, too.
+    const tampered: Record<string, { rules: string[]; again?: true; does: (place: Place) => Promise<unknown> }> = {
       'a commit past the gates': {
         rules: ['evidence-stale', 'ungated-commit'],
         does: (place) => place.write({ 'more.txt': 'x' }),
@@ -159,9 +188,51 @@ describe('a delivered ticket', () => {
           editSession(place, ({ closing: _, ...segment }) => ({ ...segment, entries: segment.entries.slice(0, -4) }) as Segment),
       },
       'a session that is gone': {
+        again: true,
         rules: ['session-cut'],
         does: async ({ dir }) => {
           for (const name of await readdir(join(dir, FOLDER))) if (name.startsWith('session-')) await rm(join(dir, FOLDER, name))
+        },
+      },
+      'a merge that was not settled': {
+        again: true,
+        rules: ['session-altered'],
+        does: (place) => editSession(place, (segment) => `${renderSegment(segment)}<<<<<<< ours\n=======\n>>>>>>> theirs\n`),
+      },
+      'a step that the rules do not allow': {
+        rules: ['session-cut', 'step-refused'],
+        does: (place) =>
+          editSession(place, (segment) =>
+            resealed(segment, (entry) => {
+              if (entry.type !== 'GATE_JUDGED') return entry
+              const data = entry.data as { result: object }
+              return { ...entry, data: { ...data, result: { ...data.result, verdict: 'fail' } } as never }
+            }),
+          ),
+      },
+      'a pipeline that nobody knows': {
+        rules: ['pipeline-unknown', 'session-cut'],
+        does: (place) =>
+          editSession(place, (segment) =>
+            resealed(segment, (entry) =>
+              entry.type === 'TICKET_OPENED'
+                ? { ...entry, data: { ...(entry.data as object), pipeline: 'shortcut' } as never }
+                : entry,
+            ),
+          ),
+      },
+      'a checklist that is none': {
+        rules: ['checklist-unreadable'],
+        does: (place) => place.write({ [`${FOLDER}/checklist.md`]: '- [x] all done <!-- {"ticks": -->\n' }),
+      },
+      'a link in the place of the session': {
+        again: true,
+        rules: ['session-altered', 'session-cut'],
+        does: async ({ dir }) => {
+          const folder = join(dir, FOLDER)
+          const name = (await readdir(folder)).find((file) => file.startsWith('session-')) as string
+          await rename(join(folder, name), join(dir, 'moved.md'))
+          await symlink('../../../moved.md', join(folder, name))
         },
       },
       'a tick made up in the checklist': {
@@ -173,6 +244,7 @@ describe('a delivered ticket', () => {
         },
       },
       'a tick made up in the session': {
+        again: true,
         rules: ['session-cut', 'tick-forged'],
         does: (place) =>
           editSession(place, (segment) =>
@@ -184,7 +256,8 @@ describe('a delivered ticket', () => {
           ),
       },
     }
-    for (const [name, { rules, does }] of Object.entries(tampered)) {
+    for (const [name, { rules, again, does }] of Object.entries(tampered)) {
+      if (again && !FULL) continue
       const place = await cloneOf(repository, 'phase/build_1')
       await does(place)
       await place.commit('By hand', TICKET)
@@ -192,6 +265,13 @@ describe('a delivered ticket', () => {
       expect({ name, ok: result.ok, code: result.code }).toEqual({ name, ok: false, code: 1 })
       expect({ name, rules: result.rules }).toEqual({ name, rules: expect.arrayContaining(rules) })
     }
+
+    const harmless = await cloneOf(repository, 'phase/build_1')
+    await editSession(harmless, (segment) => renderSegment(segment).replaceAll('\n', '\r\n'))
+    await harmless.git.run(['config', 'core.safecrlf', 'false'])
+    await harmless.write({ '.git/info/attributes': '* -text\n' })
+    await harmless.commit('Line ends of Windows', TICKET)
+    expect(await harmless.check()).toMatchObject({ ok: true, found: [] })
 
     expect(await runIssue(line.ports, { issue: 1, merge: 'auto' })).toMatchObject({ outcome: 'done' })
     const place = await cloneOf(repository, 'main')
