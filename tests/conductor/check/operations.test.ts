@@ -99,7 +99,9 @@ const OPERATIONS: Record<string, { same: boolean; base?: string; does: (clone: C
 const PRESENT = Object.fromEntries(Object.entries(OPERATIONS).map(([name, { same }]) => [name, same ? 'present' : 'absent']))
 
 describe('evidence after an operation of history', () => {
-  it('of a ticket is there exactly when the tree is the judged one, in a plain clone that has only the sessions', async () => {
+  it('of a ticket is there exactly when the tree is the judged one, in a plain clone that has only the sessions', {
+    timeout: 300_000,
+  }, async () => {
     const repository = await makeRepository({
       '.valuetrain/config.yaml': CONFIG,
       'value.txt': 'wrong',
@@ -110,7 +112,9 @@ describe('evidence after an operation of history', () => {
     expect(await lookAfterEach(repository, 'phase/build_1', [])).toEqual(PRESENT)
   })
 
-  it('of a person is there exactly when the tree is the judged one, in a clone that fetched the evidence refs', async () => {
+  it('of a person is there exactly when the tree is the judged one, in a clone that fetched the evidence refs', {
+    timeout: 300_000,
+  }, async () => {
     const repository = await makeRepository()
     await repository.git.run(['switch', '-q', '-c', 'work'])
     const { stateDir } = await openRepository(repository.dir, repository.env)
