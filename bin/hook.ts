@@ -1,5 +1,4 @@
-import { systemClock } from '../core/clock.ts'
-import { systemIds } from '../core/ids.ts'
+import { writeSync } from 'node:fs'
 import { runHook } from '../hooks/main.ts'
 
 /** The program that git's hooks start, bundled into one file; see `hooks/dispatch.sh` for what comes before it. */
@@ -9,15 +8,16 @@ runHook(
     cwd: process.cwd(),
     env: process.env,
     readInput,
-    say: (text) => process.stderr.write(text),
-    answer: (text) => process.stdout.write(text),
-    ids: systemIds(systemClock),
-    now: systemClock.now,
+    say: (text) => write(2, text),
+    answer: (text) => write(1, text),
+    now: Date.now,
   },
   (code) => process.exit(code),
 ).then((code) => {
   process.exitCode = code
 })
+
+const MOST_TRIES = 1_000
 
 /** Returns standard input, and nothing when it is closed or a terminal. */
 async function readInput(): Promise<string> {
@@ -29,4 +29,18 @@ async function readInput(): Promise<string> {
     return ''
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Writes at once: a stream would take a hook a millisecond to make. Nobody reading is no reason to fail. */
+function write(descriptor: number, text: string): void {
+  let rest = Buffer.from(text)
+  for (let tries = 0; rest.length > 0 && tries < MOST_TRIES; tries++) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      // A pipe that does not block is full until its reader goes on.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
 }

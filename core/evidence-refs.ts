@@ -52,26 +52,20 @@ export async function peopleEvidenceRef(stateDir: string): Promise<string> {
 }
 
 /**
- * Appends a record to an evidence ref: a commit with one file, whose parent is the last one. Two git processes; index
+ * Appends records to an evidence ref: a commit for each, with one file, whose parent is the last one. Two git processes; index
  * and working tree are not touched, no hook runs, and the commit carries no name. A writer that comes between is waited
  * out by reading the tip again. The same record from two at once is one commit, and so said once.
  *
  * @returns the new tip
  * @throws VT_GIT when git refuses for another reason than a race
  */
-export async function appendEvidence(git: Git, ref: string, record: EvidenceInput): Promise<string> {
+export async function appendEvidence(git: Git, ref: string, ...records: readonly EvidenceInput[]): Promise<string> {
   const name = requireRefName(ref)
-  const content = Buffer.from(`${canonicalJson(record)}\n`)
-  const seconds = Math.floor(Date.parse(record.at) / 1000)
   for (let round = 0; ; round++) {
     const tip = await tipOf(git, name)
-    const input = Buffer.concat([
-      Buffer.from(`commit ${name}\ncommitter valuetrain <evidence@valuetrain.invalid> ${seconds} +0000\n`),
-      Buffer.from(`data 9\nEvidence\n${tip === undefined ? '' : `from ${tip}\n`}M 100644 inline ${FILE}\n`),
-      Buffer.from(`data ${content.length}\n`),
-      content,
-      Buffer.from('\ndone\n'),
-    ])
+    const input = Buffer.from(
+      `${records.map((record, index) => importOf(record, name, index === 0 ? tip : undefined)).join('')}done\n`,
+    )
     const done = await git.run(['fast-import', '--quiet', '--done', '--date-format=raw'], { input, okExit: ANY })
     const now = await tipOf(git, name)
     if (done.code === 0 && now !== undefined) return now
@@ -131,6 +125,17 @@ export async function listEvidence(git: Git): Promise<{ ref: string; tip: string
 /** Removes an evidence ref if it is still at the given commit; tells whether it went. */
 export function dropEvidence(git: Git, ref: string, tip: string): Promise<boolean> {
   return git.succeeds(['update-ref', '-d', requireRefName(ref), requireRevision(tip)])
+}
+
+/** One commit in the language of `git fast-import`, which goes on from the last one of the same ref by itself. */
+function importOf(record: EvidenceInput, ref: string, parent: string | undefined): string {
+  const content = `${canonicalJson(record)}\n`
+  const seconds = Math.floor(Date.parse(record.at) / 1000)
+  const from = parent === undefined ? '' : `from ${parent}\n`
+  return (
+    `commit ${ref}\ncommitter valuetrain <evidence@valuetrain.invalid> ${seconds} +0000\ndata 9\nEvidence\n` +
+    `${from}M 100644 inline ${FILE}\ndata ${Buffer.byteLength(content)}\n${content}\n`
+  )
 }
 
 async function tipOf(git: Git, ref: string): Promise<string | undefined> {

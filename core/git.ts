@@ -21,6 +21,27 @@ export interface GitOptions {
   timeoutMs?: number
 }
 
+/** One process of git: everything it is started with. */
+export interface GitCall {
+  dir: string
+  args: readonly string[]
+  env: Readonly<Record<string, string>>
+  input: string | Uint8Array
+  timeoutMs: number
+}
+
+/** How a process of git ended. */
+export interface GitEnd {
+  stdout: Buffer
+  stderr: Buffer
+  code: number | null
+  signal: string | null
+  timedOut: boolean
+}
+
+/** Runs git to its end. @throws what the system says when it cannot be started */
+export type RunGit = (call: GitCall) => Promise<GitEnd>
+
 /** git, called for one folder. Every call is its own process with C locale, no prompts and no outside GIT_* variables. */
 export interface Git {
   readonly dir: string
@@ -50,10 +71,11 @@ const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
  *
  * @param env the environment children start from; variables named GIT_* in it are dropped, except identity,
  *   configuration and trace ones, since GIT_DIR or GIT_INDEX_FILE would point at another repository
+ * @param runGit how a process is started and waited for, for a program that has nothing else to do meanwhile
  */
-export function openGit(dir: string, env: NodeJS.ProcessEnv): Git {
+export function openGit(dir: string, env: NodeJS.ProcessEnv, runGit: RunGit = runGitAside): Git {
   const base = gitEnvironment(env)
-  const call = (args: readonly string[], options: GitOptions = {}) => execute(dir, base, args, options)
+  const call = (args: readonly string[], options: GitOptions = {}) => execute(runGit, dir, base, args, options)
   const git: Git = {
     dir,
     async run(args, options) {
@@ -75,7 +97,7 @@ export function openGit(dir: string, env: NodeJS.ProcessEnv): Git {
     async succeeds(args, options) {
       return (await call(args, { ...options, okExit: ANY })).code === 0
     },
-    at: (other) => openGit(other, env),
+    at: (other) => openGit(other, env, runGit),
   }
   return git
 }
@@ -96,40 +118,23 @@ function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 async function execute(
+  runGit: RunGit,
   dir: string,
   base: Record<string, string>,
   args: readonly string[],
   options: GitOptions,
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
-  const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(dir, base)) : []
-  const full = [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args)]
-  const child = spawn('git', full, {
-    cwd: dir,
+  const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(runGit, dir, base)) : []
+  const { stdout, code, signal, timedOut, ...end } = await runGit({
+    dir,
+    args: [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args)],
     env: { ...base, ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    windowsHide: true,
+    input: options.input ?? '',
+    timeoutMs: options.timeoutMs ?? 120_000,
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw cannotStart(dir, cause)
   })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-  // A git that has answered before reading all its input closes the pipe; its exit code tells what happened.
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  let timedOut = false
-  const timer = setTimeout(() => {
-    timedOut = true
-    child.kill('SIGKILL')
-  }, options.timeoutMs ?? 120_000)
-  const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code, signal }))
-  })
-    .catch((cause: NodeJS.ErrnoException) => {
-      throw cannotStart(dir, cause)
-    })
-    .finally(() => clearTimeout(timer))
-  const stderr = Buffer.concat(err).toString('utf8')
+  const stderr = end.stderr.toString('utf8')
   if (timedOut || signal !== null) {
     throw new ValuetrainError(
       'VT_GIT_STOPPED',
@@ -148,13 +153,39 @@ async function execute(
       details: { args, code, stderr: stderr.slice(-4000) },
     })
   }
-  return { stdout: Buffer.concat(out), stderr, code: code ?? 1 }
+  return { stdout, stderr, code: code ?? 1 }
+}
+
+/** Runs git while this process goes on with other things. */
+async function runGitAside({ dir, args, env, input, timeoutMs }: GitCall): Promise<GitEnd> {
+  const child = spawn('git', args, { cwd: dir, env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true })
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+  // A git that has answered before reading all its input closes the pipe; its exit code tells what happened.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    child.kill('SIGKILL')
+  }, timeoutMs)
+  try {
+    const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code, signal) => resolve({ code, signal }))
+    })
+    return { stdout: Buffer.concat(out), stderr: Buffer.concat(err), code, signal, timedOut }
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** What the configuration that holds here would have git run for some files; asked anew each time, since it may have changed. */
-async function driversOf(dir: string, base: Record<string, string>): Promise<string> {
+async function driversOf(runGit: RunGit, dir: string, base: Record<string, string>): Promise<string> {
   const options = { okExit: [0, 1, 128] }
-  return (await execute(dir, base, ['config', '--null', '--get-regexp', DRIVERS], options)).stdout.toString('utf8')
+  return (await execute(runGit, dir, base, ['config', '--null', '--get-regexp', DRIVERS], options)).stdout.toString('utf8')
 }
 
 function cannotStart(dir: string, cause: NodeJS.ErrnoException): ValuetrainError {

@@ -54,7 +54,7 @@ export async function postRewrite(ambient: Ambient, [act = '']: readonly string[
   }
   const moved = pairs.filter(({ from, to }) => from !== to)
   if (moved.length === 0) return 0
-  const ticket = await ticketAt(ambient)
+  const ticket = ticketAt(ambient)
   const where = ticket === undefined ? '' : ` on the branch of ${ticket}`
   const message = `${act}${where} made ${moved.length} ${moved.length === 1 ? 'commit' : 'commits'} for which git runs no checks; the gates of the new tree are due`
   const commit = moved.at(-1)?.to as string
@@ -68,7 +68,7 @@ export async function postRewrite(ambient: Ambient, [act = '']: readonly string[
 }
 
 async function noteUngated(ambient: Ambient, hook: string, commit: string, how: string): Promise<void> {
-  const ticket = await ticketAt(ambient)
+  const ticket = ticketAt(ambient)
   const message = `commit ${commit.slice(0, 10)} was made ${how}`
   const severity = ticket === undefined ? ('notice' as const) : ('error' as const)
   await dropRecord(ambient, hook, { rule: 'ungated-commit', severity, message, commit })

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Git, openGit } from '../core/git.ts'
-import type { Ids } from '../core/ids.ts'
+import { runGitWaiting } from './run-git.ts'
 
 /** What a hook gets of the process it runs in. */
 export interface HookProcess {
@@ -15,7 +15,6 @@ export interface HookProcess {
   say(text: string): void
   /** For the dispatcher: standard output. */
   answer(text: string): void
-  ids: Ids
   now(): number
 }
 
@@ -25,6 +24,10 @@ export interface Ambient extends HookProcess {
   git: Git
   /** Absolute path of this worktree's own git directory. */
   gitDir: string
+  /** Absolute path of the clone's git directory, which all its worktrees share. */
+  commonDir: string
+  /** Absolute path of the object store that git writes to. */
+  objects: string
   /** Branch HEAD is on, without `refs/heads/`; undefined when detached and before the first commit. */
   branch: string | undefined
 }
@@ -45,12 +48,12 @@ const AMBIENT =
 export async function openAmbient(host: HookProcess, budgetMs: number): Promise<Ambient> {
   const told: Record<string, string> = {}
   for (const [name, value] of Object.entries(host.env)) if (value !== undefined && AMBIENT.test(name)) told[name] = value
-  const plain = openGit(host.cwd, host.env)
-  const endsAt = performance.now() + budgetMs
+  const plain = openGit(host.cwd, host.env, runGitWaiting)
+  const endsAt = host.now() + budgetMs
   const options = <T extends { env?: Readonly<Record<string, string>>; timeoutMs?: number }>(given: T | undefined) => ({
     ...given,
     env: { ...told, ...given?.env },
-    timeoutMs: Math.max(1, Math.min(given?.timeoutMs ?? budgetMs, endsAt - performance.now())),
+    timeoutMs: Math.max(1, Math.min(given?.timeoutMs ?? budgetMs, endsAt - host.now())),
   })
   const git: Git = {
     dir: plain.dir,
@@ -59,10 +62,13 @@ export async function openAmbient(host: HookProcess, budgetMs: number): Promise<
     fields: (args, given) => plain.fields(args, options(given)),
     bytes: (args, given) => plain.bytes(args, options(given)),
     succeeds: (args, given) => plain.succeeds(args, options(given)),
-    at: (dir) => openGit(dir, host.env),
+    at: (dir) => openGit(dir, host.env, runGitWaiting),
   }
   const { gitDir, branch } = await placeOf(git, resolve(host.cwd, told.GIT_DIR ?? '.git'))
-  return { ...host, git, gitDir, branch }
+  const common = textOf(join(gitDir, 'commondir')).trim()
+  const commonDir = common === '' ? gitDir : resolve(gitDir, common)
+  const objects = resolve(host.cwd, told.GIT_OBJECT_DIRECTORY ?? join(commonDir, 'objects'))
+  return { ...host, git, gitDir, commonDir, objects, branch }
 }
 
 /**
@@ -70,7 +76,7 @@ export async function openAmbient(host: HookProcess, budgetMs: number): Promise<
  * unless it is `.git` there, so one file tells both; git is asked only where that is not so.
  */
 async function placeOf(git: Git, usual: string): Promise<{ gitDir: string; branch: string | undefined }> {
-  const head = await readFile(join(usual, 'HEAD'), 'utf8').catch(() => '')
+  const head = textOf(join(usual, 'HEAD'))
   const named = /^ref: refs\/heads\/(.+)\n$/.exec(head)?.[1]
   // `.invalid` is what the reftable format leaves there for programs that do not know it.
   if (named !== undefined && named !== '.invalid') return { gitDir: usual, branch: named }
@@ -87,4 +93,13 @@ async function placeOf(git: Git, usual: string): Promise<{ gitDir: string; branc
     })
   }
   return { gitDir, branch: name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined }
+}
+
+/** Reads a small file at once: the first read that is waited for would start Node's threads. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }

@@ -1,15 +1,15 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ticketOfBranch } from '../core/contracts/patterns.ts'
 import { ValuetrainError } from '../core/errors.ts'
+import { renderSkips, UNJUDGED } from '../core/gated-words.ts'
 import { findSecrets } from '../core/secrets.ts'
 import { messageFindings } from '../gates/message.ts'
 import type { Ambient } from './ambient.ts'
 import { type Found, judgeSecrets, judgeSessions, judgeSizes, placeOf } from './judge-files.ts'
 import { dropRecord } from './records.ts'
 import { readSettings, usualLimits, withYaml } from './settings.ts'
-import { filesOf, stagedChanges } from './staged.ts'
+import { filesOf, stagedChanges, toldChanges } from './staged.ts'
 import { conclude } from './verdict.ts'
 
 /** From this size on a file may be too large by the configuration, so that it is worth being read. */
@@ -28,25 +28,26 @@ export function operationIn(gitDir: string): Operation | undefined {
 }
 
 /** Returns the ticket whose branch is worked on, also while a rebase has detached HEAD from it. */
-export async function ticketAt({ branch, gitDir }: Ambient): Promise<string | undefined> {
+export function ticketAt({ branch, gitDir }: Ambient): string | undefined {
   if (branch !== undefined) return ticketOfBranch(branch)
   for (const folder of ['rebase-merge', 'rebase-apply']) {
-    const name = await readFile(join(gitDir, folder, 'head-name'), 'utf8').catch(() => undefined)
+    const name = textOf(join(gitDir, folder, 'head-name'), 'utf8')
     if (name !== undefined) return ticketOfBranch(name.trim().replace(/^refs\/heads\//, ''))
   }
   return undefined
 }
 
 /**
- * Judges what is staged. Answers with the head of the newest session that is committed, which the message will carry.
+ * Judges what is staged. Answers with the head of the newest session that is committed, which the message will carry, and with
+ * what the evidence of the commit has to say besides that it was judged: two words, the first of them `-` for no head.
  * While git is in the middle of something the staged files are mostly others' work, so only sessions are judged, and
  * the tree that comes out is noted as needing its gates.
  */
 export async function preCommit(ambient: Ambient, hook: 'pre-commit' | 'pre-merge-commit'): Promise<number> {
   const { git } = ambient
-  const ticket = await ticketAt(ambient)
+  const ticket = ticketAt(ambient)
   const operation = hook === 'pre-merge-commit' ? 'merge' : operationIn(ambient.gitDir)
-  const changes = await stagedChanges(git)
+  const changes = toldChanges(0) ?? (await stagedChanges(git))
   if (operation !== undefined) {
     // A merge brings the records of other tickets, which is right.
     const files = await filesOf(
@@ -55,17 +56,20 @@ export async function preCommit(ambient: Ambient, hook: 'pre-commit' | 'pre-merg
       Number.POSITIVE_INFINITY,
     )
     const { findings, anchor } = await withYaml((readYaml) => judgeSessions(files, undefined, readYaml))
-    const exit = await conclude(ambient, hook, `this ${operation}`, findings)
+    const { exit } = await conclude(ambient, hook, `this ${operation}`, findings)
     if (exit === 0 && ticket !== undefined) await noteUnjudged(ambient, hook, operation, ticket)
-    if (exit === 0 && anchor !== undefined) ambient.answer(`${anchor}\n`)
+    if (exit === 0) ambient.answer(`${anchor ?? '-'} ${UNJUDGED}\n`)
     return exit
   }
   const usual = usualLimits()
-  const files = await filesOf(git, changes, usual.maxBytes)
+  const files = await filesOf(git, changes, usual.maxBytes, ambient.objects)
   const limits = files.some(({ bytes }) => bytes >= WORTH_ASKING) ? (await readSettings(git)).size : usual
   const { findings, anchor } = await withYaml((readYaml) => judgeSessions(files, ticket, readYaml))
-  const exit = await conclude(ambient, hook, 'this commit', [...findings, ...judgeSecrets(files), ...judgeSizes(files, limits)])
-  if (exit === 0 && anchor !== undefined) ambient.answer(`${anchor}\n`)
+  const found = [...findings, ...judgeSecrets(files), ...judgeSizes(files, limits)]
+  const { exit, skips } = await conclude(ambient, hook, 'this commit', found)
+  if (exit === 0 && (anchor !== undefined || skips.length > 0)) {
+    ambient.answer(`${anchor ?? '-'}${skips.length === 0 ? '' : ` ${renderSkips(skips)}`}\n`)
+  }
   return exit
 }
 
@@ -81,9 +85,9 @@ export async function commitMessage(ambient: Ambient, [path]: readonly string[])
       hint: 'git calls hooks by itself; `valuetrain hooks test` shows whether it does',
     })
   }
-  const raw = await readFile(resolve(ambient.cwd, path), 'latin1').catch(() => '')
+  const raw = textOf(resolve(ambient.cwd, path), 'latin1') ?? ''
   const message = await withoutComments(ambient, raw)
-  const ticket = await ticketAt(ambient)
+  const ticket = ticketAt(ambient)
   const { conventional } = await readSettings(ambient.git)
   const isMerge = operationIn(ambient.gitDir) === 'merge'
   const found: Found[] = messageFindings({ id: '', parents: isMerge ? ['', ''] : [], message }, ticket, conventional).map(
@@ -95,7 +99,7 @@ export async function commitMessage(ambient: Ambient, [path]: readonly string[])
   if (findSecrets(message).length > 0) {
     found.push({ check: 'secrets', rule: 'secret', severity: 'error', message: 'the message holds what looks like a secret' })
   }
-  return conclude(ambient, 'commit-msg', 'this message', found)
+  return (await conclude(ambient, 'commit-msg', 'this message', found)).exit
 }
 
 /** git takes comments and all below the scissors line away after this hook. */
@@ -106,4 +110,12 @@ async function withoutComments({ git }: Ambient, raw: string): Promise<string> {
   const cut = lines.findIndex((line) => line.startsWith(`${mark} ------------------------ >8`))
   const kept = (cut < 0 ? lines : lines.slice(0, cut)).filter((line) => !line.startsWith(mark))
   return kept.join('\n').trim()
+}
+
+function textOf(file: string, encoding: 'utf8' | 'latin1'): string | undefined {
+  try {
+    return readFileSync(file, encoding)
+  } catch {
+    return undefined
+  }
 }

@@ -1,8 +1,5 @@
 import { ValuetrainError } from '../core/errors.ts'
-import { postCommit, postMerge, postRewrite } from './after.ts'
 import { type Ambient, type HookProcess, openAmbient } from './ambient.ts'
-import { commitMessage, preCommit } from './commit.ts'
-import { prePush } from './push.ts'
 
 /** What one hook does, whether its no ends the act, and how long it may take. */
 interface Hook {
@@ -12,14 +9,22 @@ interface Hook {
   run(ambient: Ambient, args: readonly string[]): Promise<number>
 }
 
+/** Each loads only what it needs: what is not asked for would be most of the time a commit waits. */
+const commit = () => import('./commit.ts')
+const after = () => import('./after.ts')
+
 const HOOKS: Readonly<Record<string, Hook>> = {
-  'pre-commit': { budgetMs: 30_000, blocks: true, run: (ambient) => preCommit(ambient, 'pre-commit') },
-  'pre-merge-commit': { budgetMs: 30_000, blocks: true, run: (ambient) => preCommit(ambient, 'pre-merge-commit') },
-  'commit-msg': { budgetMs: 10_000, blocks: true, run: commitMessage },
-  'pre-push': { budgetMs: 120_000, blocks: true, run: prePush },
-  'post-commit': { budgetMs: 10_000, blocks: false, run: postCommit },
-  'post-merge': { budgetMs: 10_000, blocks: false, run: postMerge },
-  'post-rewrite': { budgetMs: 30_000, blocks: false, run: postRewrite },
+  'pre-commit': { budgetMs: 30_000, blocks: true, run: async (ambient) => (await commit()).preCommit(ambient, 'pre-commit') },
+  'pre-merge-commit': {
+    budgetMs: 30_000,
+    blocks: true,
+    run: async (ambient) => (await commit()).preCommit(ambient, 'pre-merge-commit'),
+  },
+  'commit-msg': { budgetMs: 10_000, blocks: true, run: async (...given) => (await commit()).commitMessage(...given) },
+  'pre-push': { budgetMs: 120_000, blocks: true, run: async (...given) => (await import('./push.ts')).prePush(...given) },
+  'post-commit': { budgetMs: 10_000, blocks: false, run: async (ambient) => (await after()).postCommit(ambient) },
+  'post-merge': { budgetMs: 10_000, blocks: false, run: async (ambient) => (await after()).postMerge(ambient) },
+  'post-rewrite': { budgetMs: 30_000, blocks: false, run: async (...given) => (await after()).postRewrite(...given) },
 }
 
 /** Milliseconds a hook gets after its git calls should have ended. */

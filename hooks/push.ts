@@ -6,6 +6,7 @@ import { messageFindings } from '../gates/message.ts'
 import type { Ambient } from './ambient.ts'
 import { type Found, judgeSecrets, judgeSessions, judgeSizes, placeOf } from './judge-files.ts'
 import { dropRecord } from './records.ts'
+import { sendEvidence } from './send-evidence.ts'
 import { readSettings, withYaml } from './settings.ts'
 import { type ChangedFile, filesOf, sizesOf } from './staged.ts'
 import { conclude } from './verdict.ts'
@@ -49,7 +50,9 @@ export async function prePush(ambient: Ambient, [remote = '']: readonly string[]
     found.push({ check: 'secrets', rule: 'not-judged', severity: 'warning', message })
     await dropRecord(ambient, 'pre-push', { rule: 'not-judged', severity: 'warning', message })
   }
-  return conclude(ambient, 'pre-push', 'this push', unique(found))
+  const { exit } = await conclude(ambient, 'pre-push', 'this push', unique(found))
+  if (exit === 0) await sendEvidence(ambient, remote, refs)
+  return exit
 }
 
 /** Returns the refs that standard input lists; lines of another form are git's of the future and are passed over. */

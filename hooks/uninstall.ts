@@ -28,6 +28,8 @@ export async function uninstallHooks(repository: Repository): Promise<Uninstalle
   for (const setting of manifest.settings) await putBackSetting(repository.git, setting, left)
   for (const file of manifest.files) await putBackFile(file, left)
   await rm(join(home, 'manifest.json'), { force: true })
+  // What Node keeps of the compiled program, from 22 on.
+  await rm(join(home, 'cache'), { recursive: true, force: true })
   for (const folder of manifest.folders.toReversed()) await rmdir(folder).catch(() => {})
   return { found: true, left }
 }

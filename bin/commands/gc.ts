@@ -4,6 +4,7 @@ import { findTickets } from '../../conductor/sources.ts'
 import { branchOf } from '../../core/contracts/names.ts'
 import { removeAbandoned } from '../../core/disposable.ts'
 import { dropEvidence } from '../../core/evidence-refs.ts'
+import { foldGatedCommits } from '../../core/gated-commits.ts'
 import { openRepository } from '../../core/repository.ts'
 import { isAncestor, resolveCommit } from '../../core/tree.ts'
 import { closeWorktree, listWorktrees } from '../../core/worktree.ts'
@@ -46,6 +47,7 @@ export default defineCommand({
       if (!dry) await git.run(['update-ref', '-d', `refs/heads/${branch}`, tip])
       gone.push({ what: 'branch', name: branch, note: `merged, was ${tip.slice(0, 9)}` })
     }
+    if (!dry) await foldGatedCommits(repository)
     for (const { ref, tip } of main === undefined
       ? []
       : await spentEvidence(git, main, new Set(done.map(({ ticket }) => ticket)))) {

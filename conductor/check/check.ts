@@ -2,6 +2,7 @@ import type { PlacedEntry, RequiredGate } from '../../core/contracts/event.ts'
 import type { Finding, GateResult, Standing } from '../../core/contracts/gate.ts'
 import { parseTicket } from '../../core/contracts/names.ts'
 import { readEvidence } from '../../core/evidence-refs.ts'
+import { foldGatedCommits } from '../../core/gated-commits.ts'
 import type { Git } from '../../core/git.ts'
 import { requireRevision } from '../../core/refs.ts'
 import { commitTree, isAncestor, mergeTaking, mergeTree, subjectTree } from '../../core/tree.ts'
@@ -73,6 +74,7 @@ async function checkEvidence(
   sessions: readonly CheckedSession[],
 ): Promise<{ commits: CheckedCommit[]; waivers: ShownWaiver[]; findings: Finding[] }> {
   const { git } = repository
+  await foldGatedCommits(repository)
   const { records, findings } = parseEvidence(await readEvidence(git))
   const asked = askedOfCommits(definitions.gates.values())
   const here = sessions.filter(({ sound }) => sound).map(({ entries }) => entries)
