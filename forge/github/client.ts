@@ -6,7 +6,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import type { AnswerCache } from './cache.ts'
 import type { Credentials } from './credentials.ts'
 import { troubleOf, waitUntil } from './errors.ts'
-import type { Place } from './place.ts'
+import { type Place, pageOf } from './place.ts'
 
 /** How long an outage or a limit is waited for before the caller hears of it. */
 export const PATIENCE_MS = 15 * 60_000
@@ -80,14 +80,26 @@ export function openClient(options: ClientOptions): Client {
       const response = await octokit.request(route, {
         ...addressed(route, place),
         ...params,
-        ...(signal ? { request: { signal, ...((params.request as object) ?? {}) } } : {}),
+        request: { redirect: 'manual', ...(signal ? { signal } : {}) },
       })
       note(response.headers)
+      if (response.status >= 300) throw await movedTo(String(response.headers.location ?? ''))
       return response
     } catch (error) {
       note((error as { response?: { headers?: Record<string, string> } }).response?.headers)
       throw error
     }
+  }
+
+  /** A repository that goes by another name answers with where it is now; following it in silence would write somewhere else. */
+  async function movedTo(location: string): Promise<ValuetrainError> {
+    const [, byName, byId] = /\/(?:repos\/([^/]+\/[^/?]+)|(repositories\/\d+))/.exec(location) ?? []
+    const asked = byId ? await octokit.request(`GET /${byId}`).catch(() => undefined) : undefined
+    const name = byName ?? (asked?.data as { full_name?: string } | undefined)?.full_name ?? 'another name'
+    return new ValuetrainError('VT_FORGE_MOVED', `${place.owner}/${place.name} has moved to ${name}`, {
+      kind: 'environment',
+      hint: `run \`git remote set-url origin ${pageOf(place).replace(`${place.owner}/${place.name}`, name)}.git\``,
+    })
   }
 
   function note(headers: Record<string, string | number | undefined> | undefined): void {

@@ -43,6 +43,7 @@ export interface GithubForge extends HostedForge {
   readonly client: Client
   readonly people: People
   readonly intents: Intents
+  gitAccess(): Promise<GitAccess>
   /** Ends what was opened for git. */
   close(): Promise<void>
 }

@@ -64,8 +64,9 @@ export async function cloneStand(
   onTestFinished(() => access.close())
   const remote = openGit(made.dir, { ...made.env, ...access.env })
   if (await of.head()) {
-    await remote.run(['fetch', '--quiet', 'origin'])
-    await remote.run(['checkout', '--quiet', '-B', 'main', 'origin/main'])
+    // From its folder: what is fetched is the same, and no token is asked for.
+    await made.git.run(['fetch', '--quiet', of.git.dir, '+refs/heads/*:refs/remotes/origin/*'])
+    await made.git.run(['checkout', '--quiet', '-B', 'main', 'origin/main'])
   }
   return { ...made, repository, config, forge, clock, remote }
 }

@@ -1,4 +1,3 @@
-import { isAncestor, resolveCommit } from '../../../core/tree.ts'
 import { mergePull, overlayPull, pullOf } from './pulls.ts'
 import type { CheckRun, Json } from './types.ts'
 import { type Answer, type Call, mayAtLeast, type RepoState, type World } from './world.ts'
@@ -59,7 +58,7 @@ export async function answerGap(world: World, call: Call): Promise<Answer | unde
       headers: { location },
     }
   }
-  const blocked = await closedDoor(world, state, call, rest ?? '')
+  const blocked = closedDoor(state, call, rest ?? '')
   if (blocked) return blocked
   for (const [method, path, gap] of GAPS) {
     const match = method === call.method ? path.exec(rest ?? '') : null
@@ -68,12 +67,14 @@ export async function answerGap(world: World, call: Call): Promise<Answer | unde
   return undefined
 }
 
-async function closedDoor(world: World, state: RepoState, call: Call, rest: string): Promise<Answer | undefined> {
-  if (rest === '' && call.method === 'PATCH') return undefined
-  const found = await world.emulator(world.tokenOf('owner'), 'GET', `/repos/${state.repository.fullName}`)
-  if (found.body.archived && call.method !== 'GET')
+function closedDoor(state: RepoState, call: Call, rest: string): Answer | undefined {
+  if (rest === '' && call.method === 'PATCH') {
+    for (const name of ['archived', 'has_issues'] as const) if (name in call.body) state.settings[name] = call.body[name]
+    return undefined
+  }
+  if (state.settings.archived && call.method !== 'GET')
     return { status: 403, body: { message: 'Repository was archived so is read-only.', status: '403' } }
-  if (!found.body.has_issues && /^\/issues(?!\/comments)/.test(rest) && !/^\/issues\/\d+\//.test(rest))
+  if (!state.settings.has_issues && /^\/issues(?!\/comments)/.test(rest) && !/^\/issues\/\d+\//.test(rest))
     return { status: 410, body: { message: 'Issues are disabled for this repo', status: '410' } }
   return undefined
 }
@@ -261,17 +262,14 @@ async function onePull(world: World, state: RepoState, call: Call, [number = '']
 }
 
 async function openPull(world: World, state: RepoState, call: Call): Promise<Answer> {
-  const { git, owner, fullName } = state.repository
+  const { owner, fullName } = state.repository
   const wrong = (errors: unknown[]) => ({ status: 422, body: { message: 'Validation Failed', errors, status: '422' } })
   if (!mayAtLeast(state, call.holder, 'write')) return { status: 403, body: { message: 'Must have push access to Repository.' } }
   const head = String(call.body.head).replace(`${owner}:`, '')
-  const [at, base] = await Promise.all([
-    resolveCommit(git, `refs/heads/${head}`),
-    resolveCommit(git, `refs/heads/${call.body.base}`),
-  ])
+  const [at, base] = await Promise.all([state.facts.tip(head), state.facts.tip(call.body.base)])
   if (!at) return wrong([{ resource: 'PullRequest', field: 'head', code: 'invalid' }])
   if (!base) return wrong([{ resource: 'PullRequest', field: 'base', code: 'invalid' }])
-  if (await isAncestor(git, at, base))
+  if (await state.facts.contains(base, at))
     return wrong([{ resource: 'PullRequest', code: 'custom', message: `No commits between ${call.body.base} and ${head}` }])
   const open = await all(world, call.token, `/repos/${fullName}/pulls?state=open`)
   if (open.some((pull) => pull.head.ref === head && pull.base.ref === call.body.base))
@@ -311,7 +309,7 @@ async function requestReviewers(
 
 async function setStatus(world: World, state: RepoState, call: Call, [sha = '']: string[]): Promise<Answer> {
   if (!mayAtLeast(state, call.holder, 'write')) return { status: 403, body: { message: 'Must have push access to Repository.' } }
-  if (!(await resolveCommit(state.repository.git, sha)))
+  if (!(await state.facts.commit(sha)))
     return { status: 422, body: { message: `No commit found for SHA: ${sha}`, status: '422' } }
   const list = state.statuses.get(sha) ?? []
   const made = {
@@ -329,7 +327,7 @@ async function setStatus(world: World, state: RepoState, call: Call, [sha = '']:
 }
 
 async function statuses(_world: World, state: RepoState, call: Call, [ref = '', kind]: string[]): Promise<Answer> {
-  const sha = await resolveCommit(state.repository.git, ref)
+  const sha = await state.facts.commit(ref)
   if (!sha) return NOT_FOUND
   const list = state.statuses.get(sha) ?? []
   const size = Number(call.query.get('per_page') ?? 30)
@@ -350,7 +348,7 @@ async function statuses(_world: World, state: RepoState, call: Call, [ref = '', 
 
 async function openRun(world: World, state: RepoState, call: Call): Promise<Answer> {
   if (!call.holder.app) return { status: 403, body: { message: 'You must authenticate via a GitHub App.', status: '403' } }
-  if (!(await resolveCommit(state.repository.git, call.body.head_sha)))
+  if (!(await state.facts.commit(call.body.head_sha)))
     return { status: 422, body: { message: `No commit found for SHA: ${call.body.head_sha}` } }
   const { output = {}, ...rest } = call.body
   const run: CheckRun = {
@@ -381,7 +379,7 @@ async function oneRun(world: World, state: RepoState, _call: Call, [id = '']: st
 }
 
 async function listRuns(world: World, state: RepoState, call: Call, [ref = '']: string[]): Promise<Answer> {
-  const sha = await resolveCommit(state.repository.git, ref)
+  const sha = await state.facts.commit(ref)
   if (!sha) return NOT_FOUND
   const name = call.query.get('check_name')
   const runs = state.runs.filter((run) => run.head_sha === sha && (name === null || run.name === name))
@@ -433,7 +431,7 @@ async function ref(_world: World, state: RepoState, _call: Call, [name = '']: st
 
 async function commit(_world: World, state: RepoState, _call: Call, [sha = '']: string[]): Promise<Answer> {
   const { git } = state.repository
-  if (!(await resolveCommit(git, sha))) return NOT_FOUND
+  if (!(await state.facts.commit(sha))) return NOT_FOUND
   const [tree = '', parents = '', message = ''] = (await git.text(['show', '--no-patch', '--format=%T%x00%P%x00%B', sha])).split(
     '\0',
   )

@@ -1,4 +1,3 @@
-import { isAncestor, resolveCommit } from '../../../core/tree.ts'
 import type { Json } from './types.ts'
 import { type Answer, type Call, mayAtLeast, type RepoState, type World } from './world.ts'
 
@@ -16,11 +15,7 @@ export async function overlayPull(state: RepoState, pull: Json): Promise<Json> {
       mergeable_state: 'unknown',
     }
   }
-  const { git } = state.repository
-  const [head, base] = await Promise.all([
-    resolveCommit(git, `refs/heads/${pull.head.ref}`),
-    resolveCommit(git, `refs/heads/${pull.base.ref}`),
-  ])
+  const [head, base] = await Promise.all([state.facts.tip(pull.head.ref), state.facts.tip(pull.base.ref)])
   const sha = head ?? pull.head.sha
   const standing =
     head && base && pull.state === 'open'
@@ -47,12 +42,10 @@ async function standingOf(
   head: string,
   base: string,
 ): Promise<{ mergeable: boolean; mergeable_state: string }> {
-  const { git } = state.repository
-  const merge = await git.run(['merge-tree', '--write-tree', base, head], { okExit: [0, 1] })
-  if (merge.code !== 0) return { mergeable: false, mergeable_state: 'dirty' }
+  if ((await state.facts.merge(base, head)) === undefined) return { mergeable: false, mergeable_state: 'dirty' }
   if (pull.draft) return { mergeable: true, mergeable_state: 'draft' }
   const rule = state.protections.get(pull.base.ref)
-  if (rule?.strict && !(await isAncestor(git, base, head))) return { mergeable: true, mergeable_state: 'behind' }
+  if (rule?.strict && !(await state.facts.contains(head, base))) return { mergeable: true, mergeable_state: 'behind' }
   if (unmetOf(state, pull, head).length > 0) return { mergeable: true, mergeable_state: 'blocked' }
   const statuses = state.repository.statuses(head)
   return { mergeable: true, mergeable_state: statuses.some(({ state }) => state !== 'success') ? 'unstable' : 'clean' }
@@ -98,9 +91,9 @@ export async function mergePull(world: World, state: RepoState, call: Call, [num
   if (unmet.length > 0) return refused(405, unmet.join(' '))
   if (pull.mergeable_state === 'behind') return refused(405, 'Head branch is out of date. Review and try the merge again.')
   const base = pull.base.sha
-  const tree = await git.text(['merge-tree', '--write-tree', base, pull.head.sha])
+  const tree = (await state.facts.merge(base, pull.head.sha)) as string
   const message = `${call.body?.commit_title ?? `Merge pull request #${number} from ${owner}/${pull.head.ref}`}\n\n${call.body?.commit_message ?? pull.title}\n`
-  const commit = await git.text(['commit-tree', tree.split('\n')[0] as string, '-p', base, '-p', pull.head.sha, '-F', '-'], {
+  const commit = await git.text(['commit-tree', tree, '-p', base, '-p', pull.head.sha, '-F', '-'], {
     input: message,
   })
   await git.run(['update-ref', `refs/heads/${pull.base.ref}`, commit, base])

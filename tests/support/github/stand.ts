@@ -11,6 +11,7 @@ import { resolveCommit } from '../../../core/tree.ts'
 import { testEnvironment } from '../repository.ts'
 import { openContract } from './contract.ts'
 import { openFront } from './front.ts'
+import { openGitFacts } from './git-facts.ts'
 import { PROTECTING_HOOK } from './git-http.ts'
 import type { Fault, Holder, Journaled, Json, StandApp, StandOptions, StandRepository } from './types.ts'
 import type { RepoState, World } from './world.ts'
@@ -231,11 +232,14 @@ async function makeRepository(
     ['receive.advertiseAtomic', 'true'],
     ['uploadpack.allowAnySHA1InWant', 'true'],
     ['gc.auto', '0'],
+    ['receive.autogc', 'false'],
   ] as const)
     await git.run(['config', key, value])
   await writeFile(join(dir, 'hooks', 'pre-receive'), PROTECTING_HOOK, { mode: 0o755 })
   const state: RepoState = {
     repository: {} as StandRepository,
+    facts: openGitFacts(git),
+    settings: { archived: false, has_issues: true },
     people: new Map(),
     protections: new Map(),
     statuses: new Map(),
@@ -251,7 +255,7 @@ async function makeRepository(
     fullName: `owner/${name}`,
     cloneUrl: `${world.origin}/owner/${name}.git`,
     git,
-    head: (branch = 'main') => resolveCommit(git, `refs/heads/${branch}`),
+    head: (branch = 'main') => state.facts.tip(branch),
     push: (contents, { branch = 'main', message = 'Change files' } = {}) => commitOn(git, branch, contents, message),
     protect: (branch, protection = {}) => void state.protections.set(branch, protection),
     setStatus(commit, context, status, description = '') {

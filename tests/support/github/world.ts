@@ -1,9 +1,13 @@
 import type { Permission } from '../../../core/contracts/forge.ts'
+import type { GitFacts } from './git-facts.ts'
 import type { CheckRun, Holder, Json, Protection, StandApp, StandRepository } from './types.ts'
 
 /** What the stand knows of a repository beside the emulator and git. */
 export interface RepoState {
   repository: StandRepository
+  facts: GitFacts
+  /** Switches of the repository's settings that close doors. */
+  settings: { archived: boolean; has_issues: boolean }
   people: Map<string, Permission>
   protections: Map<string, Protection>
   statuses: Map<string, Status[]>
