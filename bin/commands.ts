@@ -193,6 +193,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/serve.ts'),
   },
   {
+    id: 'diagnose',
+    group: 'Training',
+    usage: 'CONFIG FILE',
+    summary: 'Say what went wrong, from a log or a data file',
+    load: () => import('./commands/diagnose.ts'),
+  },
+  {
     id: 'reward test',
     group: 'Training',
     usage: 'FILE',

@@ -25,7 +25,7 @@ describe('the table of commands', () => {
         'issue close, issue list, issue new, issue show, journey, mode list, mode show, new, pause, pipeline list, pipeline show',
         'report, rescue list, rescue restore, resume, run, session log, session rollback, session show, session verify, status',
         'ticket approve, ticket override, ticket release, ticket show, ticket tick',
-        'accel doctor, accel install, accel remove, agents why, eval, export, policy promote, policy rollback, policy show',
+        'accel doctor, accel install, accel remove, agents why, diagnose, eval, export, policy promote, policy rollback, policy show',
         'reward test, runs compare, runs list, runs search, runs show, serve, sweep, train',
         'agents list, agents test, cost report, fix, hooks install, hooks status, hooks test, hooks uninstall',
       ]
@@ -264,6 +264,7 @@ describe('the overview', () => {
         policy rollback POLICY              Put the policy before back into use
         export POLICY --out DIR             Write a policy as safetensors, ONNX or for TensorFlow.js
         serve POLICY                        Answer decisions over HTTP
+        diagnose CONFIG FILE                Say what went wrong, from a log or a data file
         reward test FILE                    Hold a reward against sample episodes
         accel install gpu|cpu               Install TensorFlow.js in a folder of its own
         accel remove                        Remove it again

@@ -165,4 +165,34 @@ describe('the commands of training', () => {
     const { code, stdout } = await terminal.run('reward', 'test', 'samples.yaml')
     expect([code, stdout]).toEqual([1, expect.stringContaining('which is not above b')])
   })
+
+  it('diagnose reads a trainer’s log, and --fix commits the first fix that is a change of the file', async () => {
+    const { terminal, dir, git } = await trained()
+    await writeFile(join(dir, 'trainer.log'), 'step 3\ntorch.OutOfMemoryError: CUDA out of memory\n')
+    const told = await terminal.run('diagnose', 'train.yaml', 'trainer.log')
+    expect(told.code).toBe(1)
+    expect(told.stdout.split('\n').slice(0, 3)).toEqual([
+      'T202 out of memory on the graphics card: Weights, batch and cache together are more than the card holds.',
+      '  line 2: torch.OutOfMemoryError: CUDA out of memory',
+      '  fix: halve the minibatch',
+    ])
+    expect(told.stdout).toContain('next: valuetrain train train.yaml --fix\n')
+    expect((await terminal.run('train', 'train.yaml', '--fix')).code).toBe(0)
+    expect(await readFile(join(dir, 'train.yaml'), 'utf8')).toBe(TRAIN.replace('minibatch: 128', 'minibatch: 64'))
+    expect(await git.text(['log', '-1', '--format=%(trailers:key=Valuetrain-Fix,valueonly)'])).toBe('T202\n')
+  })
+
+  it('diagnose holds a data file against the other split, and says when nothing is wrong', async () => {
+    const { terminal, dir } = await trained()
+    await writeFile(join(dir, 'a.csv'), 'x,y\n1,2\n3,4\n')
+    await writeFile(join(dir, 'b.csv'), 'x,y\n3,4\n')
+    const data = ['diagnose', 'train.yaml', 'a.csv', '--kind', 'data']
+    expect(await terminal.run(...data)).toMatchObject({ code: 0, stdout: 'nothing of the catalogue is in a.csv\n' })
+    const { code, stdout } = await terminal.run(...data, '--held', 'b.csv', '--json')
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+      code: 1,
+      fix: null,
+      diagnoses: [{ code: 'T302', evidence: ['a.csv: 1 rows are in both splits; line 3 is line 2 of b.csv'] }],
+    })
+  })
 })

@@ -100,6 +100,22 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     ],
   },
   {
+    code: 'T202',
+    title: 'out of memory on the graphics card',
+    cause: 'Weights, batch and cache together are more than the card holds.',
+    fixes: (config) => [
+      ...(config.algorithm === 'reinforce'
+        ? []
+        : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
+      { does: 'halve the layers', patch: { 'settings.hidden': config.settings.hidden.map(half) } },
+      {
+        does: 'with a trainer of its own: half the micro-batch and twice the accumulation, 0.3 to 0.5 of the memory for vLLM, a shorter context, gradient checkpointing',
+        patch: {},
+      },
+      { does: 'take a card with more memory', patch: {} },
+    ],
+  },
+  {
     code: 'T203',
     title: 'stalled',
     cause: 'The environment did not answer in time, or its program ended.',
@@ -121,6 +137,62 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     fixes: () => [{ does: 'mend the named row', patch: {} }],
   },
   {
+    code: 'T302',
+    title: 'leakage',
+    cause: 'What is measured on was learned from, or the answer stands among the questions.',
+    fixes: () => [{ does: 'drop the named rows or the named column from what is learned from', patch: {} }],
+  },
+  {
+    code: 'T303',
+    title: 'too few rows',
+    cause: 'A class, or the whole file, is too small to be learned and to be measured.',
+    fixes: () => [
+      { does: 'gather more rows of the named class', patch: {} },
+      { does: 'weigh classes by their inverse share, or leave the rare one to a person', patch: {} },
+    ],
+  },
+  {
+    code: 'T401',
+    title: 'provider refuses the key',
+    cause: 'The provider of machines did not take the key, or the key may not do this.',
+    fixes: () => [{ does: 'put a key that may launch machines into the variable that the provider reads', patch: {} }],
+  },
+  {
+    code: 'T402',
+    title: 'no capacity',
+    cause: 'The provider has no machine of this kind now.',
+    fixes: (config) => [
+      { does: 'take the next best offer, another region, or wait', patch: {} },
+      { does: 'train half as long on what there is', patch: { 'settings.totalSteps': half(config.settings.totalSteps) } },
+    ],
+  },
+  {
+    code: 'T403',
+    title: 'over the quota',
+    cause: 'The account may not have more machines of this kind.',
+    fixes: () => [
+      { does: 'end machines that nobody uses with `valuetrain gpu reap`, or ask the provider for a higher quota', patch: {} },
+    ],
+  },
+  {
+    code: 'T404',
+    title: 'machine lost',
+    cause: 'The provider took the machine back, or it died; what came after the last checkpoint is gone.',
+    fixes: (config) => [
+      { does: 'go on from the last checkpoint with `valuetrain train --resume RUN`', patch: {} },
+      {
+        does: 'checkpoint twice as often',
+        patch: { checkpointSteps: half(config.checkpointSteps ?? Math.ceil(config.settings.totalSteps / 10)) },
+      },
+    ],
+  },
+  {
+    code: 'T405',
+    title: 'stray machine',
+    cause: 'A machine that carries our mark belongs to no run that is at work, and costs money.',
+    fixes: () => [{ does: 'end it with `valuetrain gpu reap`', patch: {} }],
+  },
+  {
     code: 'T406',
     title: 'over budget',
     cause: 'The run has used the time or the money its configuration allows.',
@@ -133,10 +205,28 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     ],
   },
   {
+    code: 'T501',
+    title: 'judge contradicts itself',
+    cause: 'The same answer judged twice got two verdicts too often, so scores are partly noise.',
+    fixes: () => [
+      { does: 'judge each answer several times and take the majority', patch: {} },
+      { does: 'grade by reference answers, tests or exact rules instead', patch: {} },
+    ],
+  },
+  {
     code: 'T502',
     title: 'flaky case',
     cause: 'The same policy and the same seed gave another outcome.',
     fixes: () => [{ does: 'make the environment answer the same to the same seed, or leave the case out', patch: {} }],
+  },
+  {
+    code: 'T601',
+    title: 'token drift',
+    cause: 'A prompt does not go on from the prompt and response before it, so their tokens are no one sample.',
+    fixes: () => [
+      { does: 'split the sample where it drifts, and report how often', patch: {} },
+      { does: 'send token ids instead of text, or pin the chat template', patch: {} },
+    ],
   },
   {
     code: 'T701',

@@ -23,7 +23,15 @@ const MEANINGS: Readonly<Record<string, string>> = {
   VT_ENV_TIMEOUT: 'T203',
   VT_ENV_PROCESS: 'T203',
   VT_DATA_MISSING: 'T301',
+  VT_DATA_FORMAT: 'T301',
+  VT_GPU_MEMORY: 'T202',
+  VT_GPU_AUTH: 'T401',
+  VT_GPU_CAPACITY: 'T402',
+  VT_GPU_QUOTA: 'T403',
+  VT_GPU_LOST: 'T404',
+  VT_GPU_STRAY: 'T405',
   VT_RUN_BUDGET: 'T406',
+  VT_EVAL_FLAKY: 'T502',
   VT_RUN_NOT_REPRODUCED: 'T701',
 }
 
@@ -38,16 +46,16 @@ export function diagnose(
   anomalies: readonly Readonly<Record<string, unknown>>[],
 ): Diagnosis | undefined {
   const code = codeOf(error)
-  const entry = code === undefined ? undefined : entryOf(code)
-  if (entry === undefined) return undefined
+  if (code === undefined) return undefined
   const noticed = anomalies.map(({ evidence, seed, steps }) => `seed ${seed}, step ${steps}: ${evidence}`)
-  return {
-    code: entry.code,
-    title: entry.title,
-    cause: entry.cause,
-    evidence: [(error as Error).message, ...noticed],
-    fixes: entry.fixes(config),
-  }
+  return diagnosisOf(code, config, [(error as Error).message, ...noticed])
+}
+
+/** Returns the diagnosis of a code of the catalogue; undefined for another one. */
+export function diagnosisOf(code: string, config: TrainConfig, evidence: string[]): Diagnosis | undefined {
+  const entry = entryOf(code)
+  if (entry === undefined) return undefined
+  return { code, title: entry.title, cause: entry.cause, evidence, fixes: entry.fixes(config) }
 }
 
 function codeOf(error: unknown): string | undefined {
