@@ -62,6 +62,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'PPO with normalisation on MountainCar, five seeds; 1M steps and DQN with --full',
     load: async () => ({ default: (await import('./training-solve.ts')).mountainCarBench }),
   },
+  'training/serve': {
+    measure: 'G21',
+    about: 'a policy server at 2,000 requests a second, rolled back in the middle',
+    load: () => import('./training-serve.ts'),
+  },
   'training/pendulum': {
     measure: 'G4',
     about: 'DQN on Pendulum with its torque in five steps, five seeds',

@@ -98,6 +98,19 @@ describe('the accelerator folder', () => {
       writeFileSync(at + '/package.json', JSON.stringify({ version: '4.22.0', main: 'index.js' }))
       writeFileSync(at + '/index.js', 'throw new Error("no such symbol")')`
     await expect(installAccelerator('cpu', { folder, env, npm: npm(script) })).rejects.toMatchObject({ code: 'VT_TFJS_LOAD' })
+    expect((await readdir(dir)).filter((name) => name.startsWith('unloadable'))).toEqual([])
+  })
+
+  it('keeps what it had when another install fails, and names the host that is out of reach', async () => {
+    const folder = join(dir, 'kept')
+    await mkdir(folder)
+    await writeFile(join(folder, 'valuetrain-accelerator.json'), '{"version":1}\n')
+    const offline = npm("console.error('Error: getaddrinfo ENOTFOUND storage.example.com'); process.exit(1)")
+    await expect(installAccelerator('cpu', { folder, env, npm: offline })).rejects.toMatchObject({
+      code: 'VT_ACCEL_INSTALL',
+      message: expect.stringContaining('storage.example.com, from which it downloads its native part, is out of reach'),
+    })
+    expect(await readdir(folder)).toEqual(['valuetrain-accelerator.json'])
     expect(await removeAccelerator(folder)).toBe(true)
   })
 

@@ -2,7 +2,7 @@
  * The accelerator folder: a place of its own for TensorFlow.js, so that nobody's install has to carry it. Filling it may
  * fail and may take long; everything works without it.
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import { runProcess } from '../../core/process.ts'
@@ -29,15 +29,36 @@ export interface AcceleratorOptions {
 }
 
 /**
- * Installs a TensorFlow.js binding into the folder and proves that it computes.
+ * Installs a TensorFlow.js binding and proves that it computes. It is made beside the folder and takes its place at the
+ * end, so that what was there before stays until something better is whole.
  *
  * @throws VT_ACCEL_FOLDER when the folder holds something else; VT_ACCEL_INSTALL when the install fails or takes too
- *   long, after which the folder is gone again; VT_TFJS_LOAD when what was installed does not load
+ *   long; VT_TFJS_LOAD, VT_TFJS_WRONG when what was installed does not compute. Nothing of it is left then
  */
 export async function installAccelerator(kind: AcceleratorKind, options: AcceleratorOptions): Promise<FoundTfjs> {
-  const { folder, env, timeoutMs = 600_000, signal, onOutput, npm = ['npm'] } = options
-  await claimFolder(folder)
-  const wanted = `${PACKAGES[kind]}@${TFJS_VERSION}`
+  const { folder } = options
+  const draft = `${folder}.new`
+  if ((await markOf(folder)) === 'foreign') throw foreign(folder)
+  await removeAccelerator(draft)
+  await claimFolder(draft)
+  try {
+    await installInto(draft, `${PACKAGES[kind]}@${TFJS_VERSION}`, options)
+    const found = findTfjs([draft])
+    if (found === undefined) {
+      throw new ValuetrainError('VT_ACCEL_INSTALL', `npm left no ${PACKAGES[kind]} in ${draft}`, { kind: 'environment' })
+    }
+    await oneOperation(found)
+    await removeAccelerator(folder)
+    await rename(draft, folder)
+    return { ...found, place: folder }
+  } catch (cause) {
+    await removeAccelerator(draft)
+    throw cause
+  }
+}
+
+async function installInto(folder: string, wanted: string, options: AcceleratorOptions): Promise<void> {
+  const { env, timeoutMs = 600_000, signal, onOutput, npm = ['npm'] } = options
   const result = await runProcess([...npm, 'install', '--no-audit', '--no-fund', '--save-exact', '--', wanted], {
     cwd: folder,
     env,
@@ -45,27 +66,23 @@ export async function installAccelerator(kind: AcceleratorKind, options: Acceler
     ...(signal === undefined ? {} : { signal }),
     ...(onOutput === undefined ? {} : { onOutput: (_stream: string, text: string) => onOutput(text) }),
   })
-  if (result.exit !== 0) {
-    await removeAccelerator(folder)
-    const why = result.missing
-      ? 'npm was not found'
-      : result.timedOut !== undefined
-        ? `npm was not done after ${timeoutMs / 1000} s`
-        : result.aborted
-          ? 'it was stopped'
-          : `npm ended with ${result.exit ?? result.signal}`
-    throw new ValuetrainError('VT_ACCEL_INSTALL', `${wanted} could not be installed: ${why}`, {
-      kind: 'environment',
-      hint: 'Its native part is downloaded from outside the package registry; where that host is out of reach, keep to `--backend wasm`.',
-      details: { exit: result.exit, timedOut: result.timedOut ?? null },
-      cause: new Error(result.outputTail.slice(-2_000)),
-    })
-  }
-  const found = findTfjs([folder])
-  if (found === undefined)
-    throw new ValuetrainError('VT_ACCEL_INSTALL', `npm left no ${wanted} in ${folder}`, { kind: 'environment' })
-  await oneOperation(found)
-  return found
+  if (result.exit === 0) return
+  const host = /(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)\s+([\w.-]+\.[a-z]{2,})/.exec(result.outputTail)?.[1]
+  const why = result.missing
+    ? 'npm was not found'
+    : result.timedOut !== undefined
+      ? `npm was not done after ${timeoutMs / 1000} s`
+      : result.aborted
+        ? 'it was stopped'
+        : host === undefined
+          ? `npm ended with ${result.exit ?? result.signal}`
+          : `${host}, from which it downloads its native part, is out of reach`
+  throw new ValuetrainError('VT_ACCEL_INSTALL', `${wanted} could not be installed: ${why}`, {
+    kind: 'environment',
+    hint: 'Nothing of it was left behind. Keep to `--backend wasm`, or `npm i @tensorflow/tfjs@4.22.0` in your project for the binding in plain JavaScript.',
+    details: { exit: result.exit, timedOut: result.timedOut ?? null, host: host ?? null },
+    cause: new Error(result.outputTail.slice(-2_000)),
+  })
 }
 
 /** Removes the folder. Returns whether there was one. @throws VT_ACCEL_FOLDER when it is not ours */
@@ -132,7 +149,6 @@ function failed(error: unknown): { ok: boolean; text: string } {
 }
 
 async function claimFolder(folder: string): Promise<void> {
-  if ((await markOf(folder)) === 'foreign') throw foreign(folder)
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, MARK), `${JSON.stringify({ version: 1 })}\n`)
   await writeFile(join(folder, 'package.json'), `${JSON.stringify({ name: 'valuetrain-accelerator', private: true })}\n`)
