@@ -1,7 +1,7 @@
 /**
  * Runs a benchmark and prints its rows.
  *
- *   npm run bench -- <name> [--full] [--json] [--seed N]
+ *   npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv]
  *
  * A table for people; with `--json` one object a row: name, value, unit, floor or peer, ratio, rounds, and the samples.
  */
@@ -72,6 +72,11 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
     about: 'DQN on Pendulum with its torque in five steps, five seeds',
     load: async () => ({ default: (await import('./training-solve.ts')).pendulumBench }),
   },
+  'training/routing': {
+    measure: 'G8, G9, G10',
+    about: 'routers and cascades over an outcome table (--table FILE.csv, else generated ones), against the best fixed arm',
+    load: () => import('./training-routing.ts'),
+  },
 }
 
 const { values, positionals } = parseArgs({
@@ -79,6 +84,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     full: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
+    table: { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -86,7 +92,9 @@ const [name = ''] = positionals
 const entry = BENCHES[name]
 
 if (entry === undefined) {
-  console.error(name === '' ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N]' : `no benchmark "${name}"`)
+  console.error(
+    name === '' ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv]' : `no benchmark "${name}"`,
+  )
   for (const [known, { measure, about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(20)} ${measure}  ${about}`)
   process.exitCode = name === '' ? 0 : 2
 } else {
@@ -95,6 +103,7 @@ if (entry === undefined) {
     full: values.full,
     seed: Number(values.seed),
     env: childEnvironment(process.env),
+    ...(values.table === undefined ? {} : { table: values.table }),
     root: fileURLToPath(new URL('..', import.meta.url)),
     note: (text) => {
       if (!values.json) console.log(text)

@@ -30,6 +30,8 @@ export interface Bench {
   env: NodeJS.ProcessEnv
   /** Absolute path of the project. */
   root: string
+  /** File named by `--table`. */
+  table?: string
   /** Prints a line for people; silent with `--json`. */
   note(text: string): void
 }

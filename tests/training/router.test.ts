@@ -84,7 +84,7 @@ describe('the choice router on 500 issues in one pass', () => {
 
   // Where a dollar counts little, two arms are nearly as good as the best and 500 outcomes hardly tell them apart.
   it.each([
-    [0.1, 0.95],
+    [0.1, 0.97],
     [0.5, 0.97],
     [1, 0.97],
   ])('at %f issues a dollar reaches %f of the best arm, and beats plain Thompson sampling', (price, bound) => {
@@ -101,16 +101,20 @@ describe('the choice router on 500 issues in one pass', () => {
   it('knows nothing when outcomes are given to the wrong arms', () => {
     const price = 1
     const best = router.rewardOfReplay(router.bestFixed(table, price).result, price)
-    const random = randomFrom('permuted')
-    const choice = new router.ChoiceRouter({ arms: 5, price })
-    let reward = 0
-    for (const row of table.rows) {
-      const arm = random.categorical(choice.propensities({ groups: [row.group] }))
-      const outcome = row.outcomes[arm]
-      reward += (outcome?.resolved ? 1 : 0) - price * (outcome?.usd ?? 0)
-      choice.update({ groups: [row.group] }, random.below(5), outcome ?? { resolved: false, usd: 0 })
+    const permuted = (seed: number) => {
+      const random = randomFrom(`permuted ${seed}`)
+      const choice = new router.ChoiceRouter({ arms: 5, price })
+      let reward = 0
+      for (const row of table.rows) {
+        const arm = random.categorical(choice.propensities({ groups: [row.group] }))
+        const outcome = row.outcomes[arm]
+        reward += (outcome?.resolved ? 1 : 0) - price * (outcome?.usd ?? 0)
+        choice.update({ groups: [row.group] }, random.below(5), outcome ?? { resolved: false, usd: 0 })
+      }
+      return reward / best
     }
-    expect(reward / best).toBeLessThan(0.9)
+    // What one of them keeps to by chance may be a good arm; all together they are no better than drawing.
+    expect(over(permuted, 8)).toBeLessThan(0.9)
   })
 
   it('goes on from its state', () => {

@@ -21,6 +21,10 @@ export interface ThompsonOptions {
   pull?: number
   /** Variance of a single outcome before any was seen; default 0.25, the most that a share can have. */
   variance?: number
+  /** Guess of the variance between groups, as a share of an outcome's, until groups have shown how they differ; default 0.02. */
+  between?: number
+  /** The guess of `between` weighs as much as this many groups; default 4. */
+  groups?: number
   /** Each outcome's weight shrinks by this factor with every later one, so that drift is followed; default 1, none. */
   discount?: number
   /** Deviations are multiplied by this before arms are compared; below 1 explores less; default 1. */
@@ -44,16 +48,12 @@ interface Tally {
   at: number
 }
 
-/** Variance between groups is guessed as this share of an outcome's before groups have shown how they differ. */
-const GUESSED_BETWEEN = 0.02
-/** The guess weighs as much as this many groups. */
-const GUESS_WEIGHT = 4
-
 export class HierarchicalThompson implements Bandit {
   readonly arms: number
   readonly #prior: readonly { mean: number; weight: number }[]
   readonly #pull: number
   readonly #variance: number
+  readonly #guess: { between: number; groups: number }
   readonly #discount: number
   readonly #exploration: number
   readonly #mix: number
@@ -66,16 +66,26 @@ export class HierarchicalThompson implements Bandit {
     this.#prior = options.prior ?? Array.from({ length: options.arms }, () => ({ mean: 0.5, weight: 1 }))
     this.#pull = options.pull ?? 0
     this.#variance = options.variance ?? 0.25
+    this.#guess = { between: options.between ?? 0.02, groups: options.groups ?? 4 }
     this.#discount = options.discount ?? 1
     this.#exploration = options.exploration ?? 1
     this.#mix = options.mix ?? 0
   }
 
-  /** Returns what is believed of each arm in the context's narrowest group. */
-  beliefs(context: Context): Belief[] {
+  /** Returns count and sum of each arm's outcomes, discounted. */
+  given(): { n: number; sum: number }[] {
+    return Array.from({ length: this.arms }, (_, arm) => this.#today(this.#tallies.get('0')?.[arm]))
+  }
+
+  /**
+   * Returns what is believed of each arm in the context's narrowest group.
+   *
+   * @param tops beliefs about the arms over all groups, in place of those from `prior` and `pull`
+   */
+  beliefs(context: Context, tops?: readonly Belief[]): Belief[] {
     const paths = pathsOf(context)
     const common = this.#common()
-    return Array.from({ length: this.arms }, (_, arm) => this.#belief(paths, arm, common))
+    return Array.from({ length: this.arms }, (_, arm) => this.#belief(paths, arm, common, tops?.[arm]))
   }
 
   propensities(context: Context): Float64Array {
@@ -139,14 +149,14 @@ export class HierarchicalThompson implements Bandit {
     return sum / total
   }
 
-  #belief(paths: readonly string[], arm: number, common: number): Belief {
+  #belief(paths: readonly string[], arm: number, common: number, given: Belief | undefined): Belief {
     const top = this.#today(this.#tallies.get(paths[0] as string)?.[arm])
     const own = this.#prior[arm] ?? { mean: 0.5, weight: 1 }
     const weight = own.weight + this.#pull
     const guess = (own.weight * own.mean + this.#pull * common) / weight
     const within = this.#within(top, guess)
-    let mean = (weight * guess + top.sum) / (weight + top.n)
-    let doubt = within / (weight + top.n)
+    let mean = given?.mean ?? (weight * guess + top.sum) / (weight + top.n)
+    let doubt = given === undefined ? within / (weight + top.n) : given.deviation * given.deviation
     for (let level = 1; level < paths.length; level++) {
       const tally = this.#today(this.#tallies.get(paths[level] as string)?.[arm])
       const between = this.#between(level, arm, within)
@@ -169,6 +179,7 @@ export class HierarchicalThompson implements Bandit {
 
   /** Variance between the groups of a level, by moments, held towards a guess while there are few. */
   #between(level: number, arm: number, within: number): number {
+    const guessed = this.#guess
     let groups = 0
     let surplus = 0
     const top = this.#today(this.#tallies.get('0')?.[arm])
@@ -180,7 +191,7 @@ export class HierarchicalThompson implements Bandit {
       groups++
       surplus += (tally.sum / tally.n - centre) ** 2 - within / tally.n
     }
-    return Math.max(within * 1e-3, (GUESS_WEIGHT * GUESSED_BETWEEN * within + surplus) / (GUESS_WEIGHT + groups))
+    return Math.max(within * 1e-4, (guessed.groups * guessed.between * within + surplus) / (guessed.groups + groups))
   }
 
   #today(tally: Tally | undefined): Tally {

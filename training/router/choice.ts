@@ -5,7 +5,8 @@
 import type { Json } from '../../core/canonical.ts'
 import { type Context, mixIn } from '../bandit/bandit.ts'
 import { chanceOfBest } from '../bandit/best.ts'
-import { HierarchicalThompson } from '../bandit/thompson.ts'
+import { type Belief, HierarchicalThompson } from '../bandit/thompson.ts'
+import { type KinshipOptions, kinBeliefs } from './kinship.ts'
 import type { Outcome } from './table.ts'
 
 export interface ChoiceRouterOptions {
@@ -16,34 +17,36 @@ export interface ChoiceRouterOptions {
   prior?: readonly { solves: number; usd: number; weight: number }[]
   /** Below 1 explores less than full Thompson sampling does, which pays over a few hundred issues; default 0.25. */
   exploration?: number
-  /** Outcomes' worth by which arms are held to solve alike until they show otherwise; default 8. */
-  pull?: number
+  /** How alike arms are thought to be, and how their share rises with their cost, before outcomes say otherwise. */
+  kinship?: KinshipOptions
   /** See ThompsonOptions; default 1. */
   discount?: number
-  /** Share spread over all arms whatever is known; default 0.01. */
+  /** Share spread over all arms whatever is known; default 0.005. */
   mix?: number
 }
+
+/** Groups count for nothing until many of them have shown that they differ: on real tables most do not. */
+const GROUPS = { between: 0.0002, groups: 100 } as const
 
 export class ChoiceRouter {
   readonly arms: number
   readonly #price: number
   readonly #exploration: number
   readonly #mix: number
+  readonly #kinship: KinshipOptions | undefined
+  readonly #prior: ChoiceRouterOptions['prior']
   readonly #solved: HierarchicalThompson
   readonly #cost: HierarchicalThompson
 
   constructor(options: ChoiceRouterOptions) {
-    const { arms, prior, pull = 8, discount = 1 } = options
+    const { arms, prior, discount = 1 } = options
     this.arms = arms
     this.#price = options.price
     this.#exploration = options.exploration ?? 0.25
-    this.#mix = options.mix ?? 0.01
-    this.#solved = new HierarchicalThompson({
-      arms,
-      discount,
-      pull,
-      prior: Array.from({ length: arms }, (_, arm) => ({ mean: prior?.[arm]?.solves ?? 0.6, weight: prior?.[arm]?.weight ?? 1 })),
-    })
+    this.#mix = options.mix ?? 0.005
+    this.#kinship = options.kinship
+    this.#prior = prior
+    this.#solved = new HierarchicalThompson({ arms, discount, ...GROUPS })
     this.#cost = new HierarchicalThompson({
       arms,
       discount,
@@ -54,7 +57,7 @@ export class ChoiceRouter {
 
   /** Returns the chance of each arm. */
   propensities(context: Context): Float64Array {
-    const solved = this.#solved.beliefs(context)
+    const solved = this.#solved.beliefs(context, this.#tops())
     // Costs differ little between groups beside how they differ between arms; groups would only add doubt.
     const cost = this.#cost.beliefs({})
     const means = solved.map(({ mean }, arm) => mean - this.#price * (cost[arm]?.mean ?? 0))
@@ -63,6 +66,19 @@ export class ChoiceRouter {
       return this.#exploration * Math.sqrt(deviation * deviation + priced * priced)
     })
     return mixIn(chanceOfBest(means, deviations), this.#mix)
+  }
+
+  /** What is believed of the shares over all groups, each arm telling about the others. */
+  #tops(): Belief[] {
+    const paid = this.#cost.given()
+    const standings = this.#solved.given().map(({ n, sum }, arm) => {
+      const { weight = 0, solves = 0, usd } = this.#prior?.[arm] ?? {}
+      const cost = paid[arm] as { n: number; sum: number }
+      const total = cost.n + weight
+      const mean = total === 0 ? undefined : (cost.sum + weight * (usd ?? 0)) / total
+      return { n: n + weight, sum: sum + weight * solves, usd: mean }
+    })
+    return kinBeliefs(standings, this.#kinship)
   }
 
   update(context: Context, arm: number, outcome: Pick<Outcome, 'resolved' | 'usd'>): void {

@@ -55,9 +55,8 @@ const mix = share.default(0.01)
 export const ROUTER_SETTINGS = {
   thompson: z.strictObject({
     exploration: z.number().min(0).default(0.25),
-    pull: z.number().min(0).default(8),
     discount: z.number().gt(0).max(1).default(1),
-    mix,
+    mix: share.default(0.005),
   }),
   linucb: z.strictObject({ alpha: z.number().min(0).default(0.3), ridge: z.number().gt(0).default(1), mix }),
   lints: z.strictObject({ alpha: z.number().min(0).default(0.3), ridge: z.number().gt(0).default(1), mix }),
