@@ -43,10 +43,9 @@ export async function standingOf({
  * branch, merged like any change, with nothing deleted. While the branch cannot be moved it is out of use all the same,
  * since the next choice looks again.
  */
-export async function withdrawHarmful(watch: Watch): Promise<Withdrawn | undefined> {
+export async function withdrawHarmful(watch: Watch, report: CanaryReport | undefined): Promise<Withdrawn | undefined> {
   const { context, repository, forge, config, champion, challenger } = watch
   const { trial } = contestants({ champion, challenger })
-  const report = trial === undefined ? undefined : await standingOf(watch)
   if (trial === undefined || report?.verdict !== 'roll-back') return undefined
   const alias = trial.version === champion?.version ? 'champion' : 'challenger'
   const { commit: base } = await defaultBase(repository, config)

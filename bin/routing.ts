@@ -4,6 +4,7 @@ import type { Config } from '../core/config.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Repository } from '../core/repository.ts'
 import type { RouterInUse } from '../training/router/deciding.ts'
+import type { TicketLog } from '../training/router/index.ts'
 import type { Context } from './context.ts'
 
 /**
@@ -34,8 +35,9 @@ async function chooseNow(
   const { config } = facts
   let policies = await policiesInUse(repository, config)
   if (config.router.stage === 'canary') {
-    const { withdrawHarmful } = await import('./canary.ts')
-    const withdrawn = await withdrawHarmful({ context, repository, forge, config, ...policies })
+    const { standingOf, withdrawHarmful } = await import('./canary.ts')
+    const report = await standingOf({ repository, config, ...policies })
+    const withdrawn = await withdrawHarmful({ context, repository, forge, config, ...policies }, report)
     if (withdrawn !== undefined) {
       say(`${nameOf(config.router.policy, withdrawn.trial)} was withdrawn: ${withdrawn.reason}`)
       policies = withdrawn.left
@@ -61,5 +63,13 @@ export async function policiesInUse(
   return {
     champion: await routerInUse(reader, runs, policy),
     challenger: await routerInUse(reader, runs, policy, 'challenger'),
+  }
+}
+
+/** Returns the decisions of every ticket of a repository; read when they are asked for. */
+export function decisionsIn(repository: Repository, config: Config): () => Promise<TicketLog[]> {
+  return async () => {
+    const [{ findTickets }, { ticketLogs }] = await Promise.all([import('../conductor/sources.ts'), import('./decisions.ts')])
+    return ticketLogs(repository, await findTickets(repository, config))
   }
 }

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { ValuetrainError } from '../core/errors.ts'
 import { writeAtomically } from '../core/files.ts'
 import type { Diagnosis } from '../training/errors/index.ts'
-import { diagnosisFile, parseTrainConfig } from '../training/run/index.ts'
+import { diagnosisFile, parseTrainConfig, type TrainConfig } from '../training/run/index.ts'
 import { withValue } from './config-edit.ts'
 import type { Context } from './context.ts'
 import type { NamedConfig, TrainingPlace } from './training.ts'
@@ -18,7 +18,7 @@ import type { NamedConfig, TrainingPlace } from './training.ts'
 export async function applyFix(
   context: Context,
   place: TrainingPlace,
-  { config, file, source }: NamedConfig,
+  { config, file, source }: NamedConfig<TrainConfig>,
   diagnosis: Diagnosis | undefined,
   json: boolean,
 ): Promise<number> {

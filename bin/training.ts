@@ -7,17 +7,16 @@ import type { Git } from '../core/git.ts'
 import { readerAt, readerOf, type TreeReader } from '../core/reader.ts'
 import { openRepository, type Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
+import { type AnyTrainConfig, parseAnyTrainConfig } from '../training/router/train/config.ts'
 import {
   acceleratorFolder,
   type Provenance,
-  parseTrainConfig,
   type RunSource,
   readRecipe,
   recipeNames,
   runsAt,
   runsIn,
   type Surroundings,
-  type TrainConfig,
   unknownConfig,
 } from '../training/run/index.ts'
 import type { Context } from './context.ts'
@@ -67,8 +66,8 @@ export async function openTraining(context: Pick<Context, 'cwd' | 'env'>): Promi
 }
 
 /** A configuration with where it came from, and the file that `--fix` may change. */
-export interface NamedConfig {
-  config: TrainConfig
+export interface NamedConfig<C extends AnyTrainConfig = AnyTrainConfig> {
+  config: C
   /** Repository path, or the recipe's name. */
   source: string
   /** Absolute; undefined for a recipe. */
@@ -84,11 +83,11 @@ export async function configNamed(word: string, { cwd }: Pick<Context, 'cwd'>, r
   })
   if (text !== undefined) {
     const source = isInside(root, file) ? relative(root, file).replaceAll('\\', '/') : word
-    return { config: await parseTrainConfig(text, source), source, file }
+    return { config: await parseAnyTrainConfig(text, source), source, file }
   }
   const known = await recipeNames()
   if (!known.includes(word) || isAbsolute(word)) throw unknownConfig(word, known)
-  return { config: await parseTrainConfig(await readRecipe(word), `recipe ${word}`), source: word, file: undefined }
+  return { config: await parseAnyTrainConfig(await readRecipe(word), `recipe ${word}`), source: word, file: undefined }
 }
 
 /** Returns where a run starts from. Our own records are no dirt: they are not what is trained on. */

@@ -9,7 +9,7 @@ import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
-import { routingFor } from './routing.ts'
+import { decisionsIn, routingFor } from './routing.ts'
 import { choosingTraining } from './train-choice.ts'
 
 /** A repository as it lies in its main working tree, for commands that read or write files there. */
@@ -93,7 +93,7 @@ export async function openPorts(
     ...(options.isJailWaived ? { isJailWaived: true } : {}),
     signal: context.signal,
     select: agents.selectIssues,
-    choose: await choosingTraining(agents.chooseRuntime, context),
+    choose: await choosingTraining(agents.chooseRuntime, context, decisionsIn(repository, config)),
     route: routingFor(context, repository, forge, (text) => display.progress('router', text)),
     broker: (facts) => agents.openBroker({ ...facts, caps: agents.CAPS }),
     brief: agents.briefOf,

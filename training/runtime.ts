@@ -24,6 +24,8 @@ export interface TrainRuntimeOptions {
   env: NodeJS.ProcessEnv
   clock: Clock
   ids: Ids
+  /** The decisions that the sessions hold; none unless told. */
+  decisions?: PhaseWork['decisions']
 }
 
 /** The phases that follow from what was measured, by name, since the mode alone does not tell them from a person's. */
@@ -49,7 +51,7 @@ export function trainRuntime(options: TrainRuntimeOptions): Runtime {
 }
 
 async function turn(
-  { training, env, clock, ids }: TrainRuntimeOptions,
+  { training, env, clock, ids, decisions = async () => [] }: TrainRuntimeOptions,
   request: TurnRequest,
   onEvent: (event: RuntimeEvent) => void,
 ): Promise<TurnResult> {
@@ -61,6 +63,7 @@ async function turn(
   const [{ stateDir }, { runsIn }] = await Promise.all([openRepository(request.cwd, env), import('./run/folder.ts')])
   const work: PhaseWork = {
     request,
+    decisions,
     file: training.config,
     backend: training.backend,
     root: request.cwd,

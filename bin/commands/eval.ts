@@ -12,7 +12,8 @@ import {
   readRun,
   rulesOf,
 } from '../../training/run/index.ts'
-import { argument, defineCommand, flag } from '../command.ts'
+import { argument, defineCommand, flag, usageError } from '../command.ts'
+import { evaluateRouter, isRouterRun } from '../eval-router.ts'
 import { openTraining } from '../training.ts'
 
 export default defineCommand({
@@ -20,17 +21,25 @@ export default defineCommand({
     "Measures a run's policy again. On the run's own episodes the scores must come out as they are recorded; with --seed it is measured on episodes that it has never been judged on, against the champion where there is one. Nothing is written.",
   examples: [
     { does: 'Check that a run’s scores can be had again', line: 'eval 109ebffd4a51' },
+    { does: 'Estimate what a router would have earned on the choices made so far', line: 'eval 109ebffd4a51 --decisions' },
     { does: 'Measure on other episodes', line: 'eval 109ebffd4a51 --seed 777 --episodes 500' },
   ],
   args: { run: argument.text('A run, or its first digits.') },
   flags: {
     seed: flag.count('N', 'Decides how the episodes begin.', 0),
     episodes: flag.count('N', 'Episodes.', 2, 100_000),
+    decisions: flag.switch('Estimate a router on the choices that the sessions hold: IPS, SNIPS, DM, DR and switch-DR.'),
   },
   json: true,
   async run(context, { args, flags }) {
     const place = await openTraining(context)
     const stored = await readRun(place.runs, await findRun(place.runs, args.run))
+    if (await isRouterRun(stored)) {
+      return evaluateRouter(context, place, stored, { decisions: flags.decisions, json: flags.json })
+    }
+    if (flags.decisions) {
+      throw usageError('--decisions is for runs of a router', `run ${stored.id} learned a policy for an environment`)
+    }
     const { inputs, policy: name } = stored.manifest
     const recorded = await evaluationOf(stored)
     const same = flags.seed === undefined && flags.episodes === undefined
@@ -39,8 +48,7 @@ export default defineCommand({
       ...(flags.seed === undefined ? {} : { seed: flags.seed }),
       ...(flags.episodes === undefined ? {} : { episodes: flags.episodes }),
     }
-    const process = (inputs.environment as { command?: string[] }).command
-    const environment = process === undefined ? inputs.environment : { process: { command: process } }
+    const environment = environmentOf(inputs.environment)
     const { algorithm, settings, seeds, rules } = inputs as {
       algorithm: string
       settings: unknown
@@ -94,3 +102,12 @@ export default defineCommand({
     return verdict.verdict === 'pass' ? 0 : 1
   },
 })
+
+/** Returns a run's environment as a configuration names it. */
+function environmentOf(identity: unknown): unknown {
+  const { command, outcomes } = identity as { command?: string[]; outcomes?: Record<string, unknown> }
+  if (command !== undefined) return { process: { command } }
+  if (outcomes === undefined) return identity
+  const { sha256: _, ...named } = outcomes
+  return { outcomes: named }
+}

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as YAML from 'yaml'
 import { fileError, writeAtomically } from '../../core/files.ts'
+import { isRouting } from '../../training/router/train/config.ts'
 import {
   BACKEND_WISHES,
   type BackendWishName,
@@ -13,6 +14,7 @@ import { argument, defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { paintFor } from '../display/paint.ts'
 import { table } from '../display/text.ts'
+import { refuseRouter } from '../train-router.ts'
 import { configNamed, openTraining, outputPath } from '../training.ts'
 
 export default defineCommand({
@@ -36,6 +38,7 @@ export default defineCommand({
     })
     const sweep = parseSweepFile(text, args.file)
     const { config } = await configNamed(sweep.config, context, place.root)
+    if (isRouting(config)) throw refuseRouter(config, 'a sweep')
     const outcome = await runSweep({
       sweep,
       config,

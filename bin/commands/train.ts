@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Diagnosis } from '../../training/errors/index.ts'
 import { policyInUse } from '../../training/policy/index.ts'
+import { checkAnyTrainConfig, isRouting } from '../../training/router/train/config.ts'
 import { diagnosisFile } from '../../training/run/execute.ts'
 import {
   BACKEND_WISHES,
   type BackendWishName,
-  checkTrainConfig,
   chooseBackends,
   executeRun,
   planRun,
@@ -23,11 +23,12 @@ import { paintFor } from '../display/paint.ts'
 import { duration, table } from '../display/text.ts'
 import { trainingDisplay } from '../display/training.ts'
 import { applyFix } from '../train-fix.ts'
+import { refuseRouter, trainRouter } from '../train-router.ts'
 import { configNamed, type NamedConfig, openTraining, provenanceOf, type TrainingPlace } from '../training.ts'
 
 export default defineCommand({
   description:
-    'Trains a policy, measures it beside an untrained one, random actions and the champion, and judges it by statistics. The run is a pure function of its inputs: its folder in .valuetrain/training is named by their hash, and the same inputs give the same bytes. A run that is stopped goes on from its checkpoint. Nothing is committed.',
+    'Trains a policy for an environment, or a router for issues, measures it beside an untrained one, random actions and the champion, and judges it by statistics. The run is a pure function of its inputs: its folder in .valuetrain/training is named by their hash, and the same inputs give the same bytes. A run that is stopped goes on from its checkpoint. Nothing is committed.',
   examples: [
     { does: 'Train a built-in recipe', line: 'train cart-pole-fast' },
     { does: 'Say first what it takes', line: 'train train.yaml --plan' },
@@ -46,19 +47,23 @@ export default defineCommand({
   async run(context, { args, flags }) {
     const place = await openTraining(context)
     const named = await namedConfig(context, place, args.config, flags.resume)
-    if (flags.fix) return applyFix(context, place, named, await lastDiagnosis(place, named.config), flags.json)
     if (flags.seeds !== undefined) {
-      named.config = checkTrainConfig({ ...named.config, seeds: flags.seeds }, named.source)
+      named.config = checkAnyTrainConfig({ ...named.config, seeds: flags.seeds }, named.source)
     }
-    const { config } = named
+    const { config, source, file } = named
+    if (isRouting(config)) {
+      if (flags.fix) throw refuseRouter(config, '--fix')
+      const result = await trainRouter(context, place, { config, source }, { plan: flags.plan, json: flags.json })
+      return 'writes' in result ? printPlan(result, context, flags.json) : printOutcome(result, context, flags.json)
+    }
+    if (flags.fix) return applyFix(context, place, { config, source, file }, await lastDiagnosis(place, config), flags.json)
     const backends = await chooseBackends((flags.backend ?? 'auto') as BackendWishName, config, place.places)
     const champion = await policyInUse(place.shared.reader, place.shared.runs, config.name)
     if (flags.plan) {
       const given = { champion: champion?.version ?? null, arithmetic: backends.arithmetic }
       const prepared = await prepareRun(config, place, given)
       const plan = await planRun(config, prepared, { backends, champion: champion?.run ?? null, clock: context.clock })
-      context.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : `${tellPlan(plan, context)}\n`)
-      return 0
+      return printPlan(plan, context, flags.json)
     }
     const display = trainingDisplay(context, { json: flags.json })
     display.say(`backend ${backends.reason}`)
@@ -76,15 +81,22 @@ export default defineCommand({
         onProgress: (progress) => display.progress(progress),
       })
       display.close()
-      context.stdout.write(
-        flags.json ? `${JSON.stringify({ type: 'outcome', ...outcome })}\n` : `${tellOutcome(outcome, context)}\n`,
-      )
-      return outcome.state === 'done' && outcome.verdict.verdict === 'pass' ? 0 : 1
+      return printOutcome(outcome, context, flags.json)
     } finally {
       display.close()
     }
   },
 })
+
+function printPlan(plan: RunPlan, context: Context, json: boolean): number {
+  context.stdout.write(json ? `${JSON.stringify(plan)}\n` : `${tellPlan(plan, context)}\n`)
+  return 0
+}
+
+function printOutcome(outcome: RunOutcome, context: Context, json: boolean): number {
+  context.stdout.write(json ? `${JSON.stringify({ type: 'outcome', ...outcome })}\n` : `${tellOutcome(outcome, context)}\n`)
+  return outcome.state === 'done' && outcome.verdict.verdict === 'pass' ? 0 : 1
+}
 
 async function namedConfig(
   context: Context,
@@ -105,7 +117,7 @@ async function namedConfig(
     })
   }
   const { config, source } = JSON.parse(order) as { config: Record<string, unknown>; source: string }
-  return { config: checkTrainConfig(config, source), source, file: undefined }
+  return { config: checkAnyTrainConfig(config, source), source, file: undefined }
 }
 
 async function lastDiagnosis(place: TrainingPlace, config: TrainConfig): Promise<Diagnosis | undefined> {

@@ -120,7 +120,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'stalled',
     cause: 'The environment did not answer in time, or its program ended.',
     fixes: (config) =>
-      typeof config.environment === 'string'
+      typeof config.environment === 'string' || 'outcomes' in config.environment
         ? []
         : [
             {

@@ -3,6 +3,10 @@ import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { evaluateRandom } from '../evaluate.ts'
 import { policyInUse } from '../policy/champion.ts'
 import { foldAlias, promote, promotionFile, readPromotions, renderPromotion } from '../policy/promotions.ts'
+import { routerInUse, routerOfRun } from '../router/in-use.ts'
+import { type AnyTrainConfig, isRouting, type RoutingConfig } from '../router/train/config.ts'
+import { openRoutingData, type RoutingData } from '../router/train/data.ts'
+import { measureRouting } from '../router/train/measuring.ts'
 import type { TrainConfig } from '../run/config.ts'
 import { policyOfRun, readRun, type StoredRun, wasDirty } from '../run/folder.ts'
 import { measurePolicy } from '../run/measuring.ts'
@@ -28,20 +32,83 @@ export async function evaluatePhase(work: PhaseWork): Promise<PhaseResult> {
   const isValidation = request.phase === 'validation'
   const { current, previous } = foldAlias(await readPromotions(reader, policy), policy, 'champion')
   const stored = isValidation || current === undefined ? await lastRun(work, policy) : await readRun(runs, current.run)
-  const rival = await rivalOf(work, policy, stored, previous?.run)
-  const fresh = isValidation ? FRESH.validation : FRESH.evaluation
-  const verdict = await judgeFresh(work, config, stored, rival, fresh)
+  const judged = isRouting(config)
+    ? await judgeRouter(work, config, stored, previous?.run)
+    : await judgePolicy(work, config, stored, previous?.run, isValidation ? FRESH.validation : FRESH.evaluation)
   if (work.signal.aborted) return 'stopped'
-  await writeResults(work, config, { stored, rival, verdict, fresh })
+  const { verdict } = judged
+  await writeResults(work, config, stored, judged)
   const promoted = isValidation && verdict.verdict === 'pass' ? await promoteRun(work, policy, stored) : undefined
   return {
-    reason: `run ${stored.id} on fresh episodes: ${verdict.verdict}${promoted === undefined ? '' : '; promoted to champion'}`,
+    reason: `run ${stored.id} on ${judged.what}: ${verdict.verdict}${promoted === undefined ? '' : '; promoted to champion'}`,
     decisions: verdict.reasons,
     trailers: {
       'Valuetrain-Run': stored.id,
       'Valuetrain-Verdict': verdict.verdict,
       'Valuetrain-Artifact': `sha256:${stored.manifest.version}`,
     },
+  }
+}
+
+/** A verdict on cases that nobody has used, with what the papers say about it. */
+interface Judged {
+  verdict: RunVerdict
+  /** Run it was held against. */
+  rival: string | undefined
+  /** What it was measured on, in a few words. */
+  what: string
+  /** The same, so that it can be had again. */
+  suite: string
+  cases: number
+  repeat: string
+}
+
+async function judgePolicy(
+  work: PhaseWork,
+  config: TrainConfig,
+  stored: StoredRun,
+  previous: string | undefined,
+  fresh: number,
+): Promise<Judged> {
+  const rival = await rivalOf(work, config.name, stored, previous)
+  const { episodes } = config.evaluation
+  const seed = config.evaluation.seed + fresh
+  return {
+    verdict: await judgeFresh(work, config, stored, rival, fresh),
+    rival: rival?.run,
+    what: 'fresh episodes',
+    suite: `${episodes} episodes of ${JSON.stringify(config.environment)}, seed ${seed}`,
+    cases: episodes,
+    repeat: `valuetrain eval ${stored.id} --seed ${seed} --episodes ${episodes}`,
+  }
+}
+
+/** A router is judged on the half of the held-out cases that its training was not judged on. */
+async function judgeRouter(
+  work: PhaseWork,
+  config: RoutingConfig,
+  stored: StoredRun,
+  previous: string | undefined,
+): Promise<Judged> {
+  const { reader, runs, root, decisions } = work
+  const champion = await routerInUse(reader, runs, config.name)
+  const before = previous === undefined || previous === stored.id ? undefined : await readRun(runs, previous)
+  const rival =
+    champion !== undefined && champion.run !== stored.id
+      ? champion
+      : before && { run: before.id, version: before.manifest.version, policy: (await routerOfRun(before)).policy }
+  const data = await openRoutingData(config, root, decisions)
+  const fresh = { ...data, held: data.fresh } as RoutingData
+  work.say(`measuring run ${stored.id} on ${data.fresh.length} cases nobody has used`)
+  const learned = [{ seed: stored.manifest.policySeed, policy: (await routerOfRun(stored)).policy }]
+  const { verdict } = measureRouting({ run: stored.id, config, data: fresh, learned, champion: rival })
+  return {
+    verdict,
+    rival: rival?.run,
+    what: 'fresh cases',
+    suite: `${data.fresh.length} held-out cases of ${data.about}`,
+    cases: data.fresh.length,
+    repeat: `valuetrain eval ${stored.id}`,
   }
 }
 
@@ -112,22 +179,18 @@ async function promoteRun(work: PhaseWork, policy: string, stored: StoredRun): P
   return stored.id
 }
 
-async function writeResults(
-  work: PhaseWork,
-  config: TrainConfig,
-  { stored, rival, verdict, fresh }: { stored: StoredRun; rival: Champion | undefined; verdict: RunVerdict; fresh: number },
-): Promise<void> {
+async function writeResults(work: PhaseWork, config: AnyTrainConfig, stored: StoredRun, judged: Judged): Promise<void> {
+  const { verdict, rival, suite, repeat } = judged
   const { candidate, baseline } = verdict
-  const against = rival === undefined ? 'random actions' : `run ${rival.run}`
-  const suite = `${config.evaluation.episodes} episodes of ${JSON.stringify(config.environment)}, seed ${config.evaluation.seed + fresh}`
+  const against = rival === undefined ? 'random actions' : `run ${rival}`
   const spread = verdict.rules.find(({ interval }) => interval !== undefined)?.interval
   await writePaper(work, 'verdict.json', verdict)
   await writePaper(work, 'eval-results.json', {
     candidate,
     baseline,
     run: stored.id,
-    against: rival?.run ?? null,
-    episodes: config.evaluation.episodes,
+    against: rival ?? null,
+    episodes: judged.cases,
   })
   await writePaper(
     work,
@@ -136,7 +199,7 @@ async function writeResults(
 
 ## What was measured
 
-Run ${stored.id} of policy ${config.name}, version ${stored.manifest.version.slice(0, 12)}, on ${suite}. No learner was trained on these episodes and no verdict was given on them before. Repeat it with \`valuetrain eval ${stored.id} --seed ${config.evaluation.seed + fresh} --episodes ${config.evaluation.episodes}\`.
+Run ${stored.id} of policy ${config.name}, version ${stored.manifest.version.slice(0, 12)}, on ${suite}. No learner was trained on these and no verdict was given on them before. Repeat it with \`${repeat}\`.
 
 ## Results
 

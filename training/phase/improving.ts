@@ -23,7 +23,8 @@ function retrainingPlan(
   config: Awaited<ReturnType<typeof configOf>>,
   champion: StoredRun | undefined,
 ): string {
-  const limits = config.limits
+  const limits = 'limits' in config ? config.limits : { minutes: null, usd: null }
+  const data = 'data' in config ? config.data : [JSON.stringify(config.environment)]
   return `# Retraining plan
 
 ## Trigger
@@ -32,7 +33,7 @@ The champion's mean score on fresh episodes falls below the bound it was promote
 
 ## Data
 
-The configuration ${file} with data ${config.data.length === 0 ? 'none: the environment makes its episodes' : config.data.join(', ')}; evaluation keeps its own episodes, which no learner sees.
+The configuration ${file} with data ${data.length === 0 ? 'none: the environment makes its episodes' : data.join(', ')}; evaluation keeps its own episodes, which no learner sees.
 
 ## Contest
 

@@ -6,13 +6,16 @@ import { resolveInside, writeAtomically } from '../../core/files.ts'
 import type { Git } from '../../core/git.ts'
 import type { Ids } from '../../core/ids.ts'
 import type { TreeReader } from '../../core/reader.ts'
+import type { TicketLog } from '../router/log.ts'
+import { type AnyTrainConfig, parseAnyTrainConfig } from '../router/train/config.ts'
 import type { BackendWishName } from '../run/backends.ts'
-import { parseTrainConfig, type TrainConfig } from '../run/config.ts'
 import { listRuns, type RunSource, readRun, type StoredRun } from '../run/folder.ts'
 import type { Surroundings } from '../run/problem.ts'
 
 /** Everything a phase of training works with: one turn in the ticket's worktree. */
 export interface PhaseWork extends Surroundings {
+  /** The decisions that the sessions hold; for a router that learns from them. */
+  decisions(): Promise<readonly TicketLog[]>
   request: TurnRequest
   /** Repository path of the configuration. */
   file: string
@@ -33,7 +36,7 @@ export interface PhaseWork extends Surroundings {
 export type PhaseResult = Pick<TurnResult, 'reason' | 'decisions' | 'trailers'> | 'stopped'
 
 /** Returns the configuration as it lies in the worktree. @throws VT_TRAIN_MISSING, VT_CONFIG */
-export async function configOf({ root, file }: Pick<PhaseWork, 'root' | 'file'>): Promise<TrainConfig> {
+export async function configOf({ root, file }: Pick<PhaseWork, 'root' | 'file'>): Promise<AnyTrainConfig> {
   const text = await readFile(await resolveInside(root, file), 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new ValuetrainError('VT_TRAIN_MISSING', `the training configuration ${file} cannot be read (${cause.code})`, {
       kind: 'config',
@@ -41,7 +44,7 @@ export async function configOf({ root, file }: Pick<PhaseWork, 'root' | 'file'>)
       cause,
     })
   })
-  return parseTrainConfig(text, file)
+  return parseAnyTrainConfig(text, file)
 }
 
 /** Returns the runs of a policy, the last one first: ordered by when they were done, as they recorded it. */

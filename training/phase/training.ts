@@ -1,8 +1,11 @@
 import { resolveCommit } from '../../core/tree.ts'
 import { policyInUse } from '../policy/champion.ts'
+import { routerInUse } from '../router/in-use.ts'
+import { isRouting, type RoutingConfig, routingAttempt } from '../router/train/config.ts'
+import { executeRouting } from '../router/train/execute.ts'
 import { acceleratorFolder, chooseBackends } from '../run/backends.ts'
 import { attemptOf } from '../run/config.ts'
-import { executeRun } from '../run/execute.ts'
+import { executeRun, type RunOutcome } from '../run/execute.ts'
 import type { StoredRun } from '../run/folder.ts'
 import { configOf, type PhaseResult, type PhaseWork, runsOf, show, writePaper } from './phase.ts'
 
@@ -10,6 +13,7 @@ import { configOf, type PhaseResult, type PhaseWork, runsOf, show, writePaper } 
 export async function trainPhase(work: PhaseWork): Promise<PhaseResult> {
   const { request, file, git, reader, runs, root, env, stateDir, clock, signal, say } = work
   const written = await configOf(work)
+  if (isRouting(written)) return trainRouterPhase(work, written)
   const config = attemptOf(written, request.attempt, file)
   const champion = await policyInUse(reader, runs, config.name)
   const backends = await chooseBackends(work.backend, config, [root, acceleratorFolder(stateDir)])
@@ -33,11 +37,34 @@ export async function trainPhase(work: PhaseWork): Promise<PhaseResult> {
     },
   })
   if (outcome.state === 'paused') return 'stopped'
+  return papersOf(work, config.name, outcome)
+}
+
+async function trainRouterPhase(work: PhaseWork, written: RoutingConfig): Promise<PhaseResult> {
+  const { request, file, git, reader, runs, root, stateDir, clock, signal, say, decisions } = work
+  const config = routingAttempt(written, request.attempt, file)
+  const changed = await git.fields(['status', '--porcelain=v1', '-z', '--', ':(top)', ':(top,exclude).valuetrain'])
+  const outcome = await executeRouting({
+    config,
+    root,
+    stateDir,
+    champion: await routerInUse(reader, runs, config.name),
+    provenance: { commit: (await resolveCommit(git, 'HEAD')) ?? null, dirty: changed.length > 0, source: file },
+    clock,
+    signal,
+    onProgress: ({ state, seed, steps, totalSteps }) => say(`${state} seed ${seed}: ${steps} of ${totalSteps} cases`),
+    decisions,
+  })
+  if (outcome.state === 'paused') return 'stopped'
+  return papersOf(work, config.name, outcome)
+}
+
+async function papersOf(work: PhaseWork, policy: string, outcome: Extract<RunOutcome, { state: 'done' }>): Promise<PhaseResult> {
   const { run, verdict, version } = outcome
   await writePaper(work, 'verdict.json', verdict)
-  await writePaper(work, 'training-log.md', trainingLog(await runsOf(runs, config.name), run))
+  await writePaper(work, 'training-log.md', trainingLog(await runsOf(work.runs, policy), run))
   return {
-    reason: `run ${run} of ${config.name}: ${verdict.verdict}`,
+    reason: `run ${run} of ${policy}: ${verdict.verdict}`,
     decisions: verdict.reasons,
     trailers: {
       'Valuetrain-Run': run,

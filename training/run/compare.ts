@@ -118,5 +118,6 @@ function flatten(value: unknown, prefix = '', into = new Map<string, unknown>())
 
 function nameOf(environment: unknown): string {
   if (typeof environment === 'string') return environment
-  return String((environment as { id?: unknown } | null)?.id ?? 'another program')
+  const { id, outcomes } = (environment ?? {}) as { id?: unknown; outcomes?: { table?: unknown } }
+  return String(outcomes?.table ?? id ?? 'another program')
 }

@@ -4,13 +4,14 @@ import { checkShape } from '../../core/config.ts'
 import { Slug } from '../../core/contracts/names.ts'
 import { didYouMean, ValuetrainError } from '../../core/errors.ts'
 import { parseMapping } from '../../core/frontmatter.ts'
+import { Outcomes } from '../router/outcomes.ts'
 import { Rule } from '../stats/index.ts'
 import { readRecipe } from './recipes.ts'
 import { ALGORITHMS, SETTING_DEFAULTS, SETTINGS, type Trained } from './settings.ts'
 
 const seed = z.int('is a whole number').min(0)
 
-/** Where the episodes come from: a built-in environment by name, or another program's. */
+/** Where the episodes come from: a built-in environment by name, another program's, or an outcome table. */
 const EnvironmentSource = z.union([
   z.string().min(1),
   z.strictObject({
@@ -19,6 +20,7 @@ const EnvironmentSource = z.union([
       timeoutMs: z.int().min(1).default(30_000).describe('Milliseconds an answer may take.'),
     }),
   }),
+  z.strictObject({ outcomes: Outcomes }),
 ])
 
 const Shape = z.strictObject({
@@ -125,7 +127,8 @@ export function attemptOf(config: TrainConfig, attempt: number, file: string): T
   return patch === undefined ? config : withSettings(config, patch, file)
 }
 
-async function withRecipe(mapping: Record<string, unknown>, file: string): Promise<Record<string, unknown>> {
+/** Returns a mapping on top of the recipe it names, if any. @throws VT_CONFIG when there is no such recipe */
+export async function withRecipe(mapping: Record<string, unknown>, file: string): Promise<Record<string, unknown>> {
   if (typeof mapping.recipe !== 'string') return mapping
   const base = await readRecipe(mapping.recipe).catch((cause) => {
     if (cause instanceof ValuetrainError && cause.code === 'VT_RECIPE_UNKNOWN') {

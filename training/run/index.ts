@@ -1,3 +1,4 @@
+export { MODEL_FILE } from '../policy/model-file.ts'
 export { acceleratorFolder, BACKEND_WISHES, type Backends, type BackendWishName, chooseBackends } from './backends.ts'
 export { type Comparison, compareRuns, evaluationOf, lineOf, matches, type RunLine } from './compare.ts'
 export {

@@ -5,6 +5,8 @@ import { resolveInside } from '../../core/files.ts'
 import { openProcessEnvironment } from '../env/process.ts'
 import { openEnvironment } from '../env/registry.ts'
 import { vectorise, vectoriseRemote } from '../env/vector.ts'
+import { RouterEnv } from '../router/env.ts'
+import { type Outcomes, openOutcomes } from '../router/outcomes.ts'
 import type { Environment, EnvironmentSpec, RemoteEnvironment, VectorEnvironment } from '../types.ts'
 import type { TrainConfig } from './config.ts'
 
@@ -41,7 +43,9 @@ export async function openProblem(config: TrainConfig, surroundings: Surrounding
   const problem =
     typeof config.environment === 'string'
       ? builtIn(config.environment)
-      : await attached(config, config.environment, surroundings)
+      : 'outcomes' in config.environment
+        ? await replayed(config.environment.outcomes, surroundings)
+        : await attached(config, config.environment, surroundings)
   const { id, action } = problem.spec
   if (action.kind !== 'discrete') {
     throw new ValuetrainError(
@@ -66,9 +70,17 @@ function builtIn(id: string): Problem {
   }
 }
 
+/** Escalation over an outcome table, issue by issue. */
+async function replayed(outcomes: Outcomes, { root }: Surroundings): Promise<Problem> {
+  const { table, gate, identity } = await openOutcomes(root, outcomes)
+  const open = () => new RouterEnv(table, { gate, price: outcomes.price, handOver: outcomes.handOver })
+  const { spec } = open()
+  return { spec, identity: { outcomes: identity, id: spec.id }, vector: async (count) => vectorise(open, count), open }
+}
+
 async function attached(
   { settings, evaluation }: TrainConfig,
-  { process }: Exclude<TrainConfig['environment'], string>,
+  { process }: Extract<TrainConfig['environment'], { process: unknown }>,
   { root, env, stateDir }: Surroundings,
 ): Promise<Problem> {
   for (const [key, value] of [
