@@ -52,7 +52,7 @@ describe('a routed ticket', () => {
     const lines = ['grep', '-h', '-e', '"type":"ROUTED"', '-e', '"type":"BRIEFED"', 'main', '--', '.valuetrain/tickets/build_4']
     const types = (await git.text(lines)).split('\n').map((line) => /"type":"(\w+)"/.exec(line)?.[1])
     expect(types).toEqual(['ROUTED', 'BRIEFED', 'ROUTED', 'BRIEFED'])
-  }, 60_000)
+  }, 180_000)
 
   it('is left alone where a label or the command line names somebody', async () => {
     const { terminal } = await repositoryWith(ROUTER, 1, ['auto', 'recipe:mend'])

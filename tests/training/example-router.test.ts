@@ -50,5 +50,5 @@ describe('the example of a router', () => {
     expect((await terminal.run('policy', 'promote', outcome.run)).code).toBe(0)
     expect((await terminal.run('runs', 'list')).stdout).toMatch(/cascade +cascade +outcomes.csv +pass/)
     expect(await git.text(['status', '--porcelain'])).toBe('')
-  }, 60_000)
+  }, 180_000)
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DQN_PRESETS, PPO_PRESETS } from '../../training/algo/presets.ts'
+import { parseAnyTrainConfig } from '../../training/router/train/config.ts'
 import { attemptOf, checkTrainConfig, parseTrainConfig, readRecipe, recipeNames } from '../../training/run/index.ts'
 import { tiny } from './runs.ts'
 
@@ -77,7 +78,7 @@ describe('a training configuration', () => {
 describe('the recipes', () => {
   it('are all valid', async () => {
     const names = await recipeNames()
-    const configs = await Promise.all(names.map(async (name) => parseTrainConfig(await readRecipe(name), name)))
+    const configs = await Promise.all(names.map(async (name) => parseAnyTrainConfig(await readRecipe(name), name)))
     expect(names.map((name, index) => `${name}: ${configs[index]?.algorithm}`)).toEqual([
       'acrobot: ppo',
       'acrobot-dqn: dqn',
@@ -85,9 +86,11 @@ describe('the recipes', () => {
       'cart-pole-dqn: dqn',
       'cart-pole-fast: ppo',
       'cart-pole-reinforce: reinforce',
+      'cascade: cascade',
       'mountain-car: ppo',
       'mountain-car-dqn: dqn',
       'pendulum: dqn',
+      'router: thompson',
     ])
   })
 

@@ -196,7 +196,7 @@ async function learn(
     unsaved.push(row)
     const isDone = learner.steps === learner.totalSteps
     if (!isDone && !signal.aborted && learner.steps - savedAt < every) continue
-    await journal.save(seed, learner.state(), unsaved)
+    await journal.save(seed, learner.state(), unsaved, undefined)
     ;[unsaved, savedAt] = [[], learner.steps]
     const rate = (1000 * (learner.steps - first)) / Math.max(1, clock.monotonic() - began)
     const place = seedsOf(config).indexOf(seed)

@@ -1,5 +1,6 @@
 /** Learners at work: one pass over the cases, seeing only what the chosen arm gave. */
-import { configDigest, requireOwn, restoreRandom } from '../../algo/learner.ts'
+import { configDigest, requireOwn } from '../../algo/learner.ts'
+import { put } from '../../nn/optimiser.ts'
 import { cloneBehaviour } from '../../offline/clone.ts'
 import { learnConservatively } from '../../offline/cql.ts'
 import { datasetOf, type OfflineDataset, type RecordedStep } from '../../offline/dataset.ts'
@@ -69,7 +70,9 @@ export function openRoutingLearner(data: RoutingData, seed: number): RoutingLear
     restore(saved) {
       requireOwn(saved, spec.kind, config)
       const json = saved.json as { policy: RouterModel['state']; reward: number }
-      restoreRandom(saved.tensors, 'random', random)
+      const words = random.state()
+      put(saved.tensors, 'random', words)
+      random.restore(words)
       policy.restore(json.policy)
       steps = saved.steps
       reward = json.reward
