@@ -12,8 +12,10 @@ import {
   readTrainerLog,
   tokenDrift,
 } from '../../training/errors/index.ts'
+import { isRouting } from '../../training/router/train/config.ts'
 import { diagnosisFile } from '../../training/run/execute.ts'
 import { argument, defineCommand, flag } from '../command.ts'
+import { refuseRouter } from '../train-router.ts'
 import { configNamed, openTraining, outputPath } from '../training.ts'
 
 const KINDS = ['log', 'data', 'judge', 'calls'] as const
@@ -41,6 +43,7 @@ export default defineCommand({
   async run(context, { args, flags }) {
     const place = await openTraining(context)
     const { config, source } = await configNamed(args.config, context, place.root)
+    if (isRouting(config)) throw refuseRouter(config, 'a diagnosis')
     const textOf = (name: string) =>
       readFile(outputPath(context, name), 'utf8').catch((cause) => {
         throw fileError(cause, 'read', name)
