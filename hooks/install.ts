@@ -6,7 +6,7 @@ import { fileError } from '../core/files.ts'
 import type { Git } from '../core/git.ts'
 import type { Repository } from '../core/repository.ts'
 import { HOOK_NAMES, isDispatcher, renderDispatcher } from './dispatcher.ts'
-import { addHuskyLines, huskyFolder } from './husky.ts'
+import { addHuskyLines, huskyFolder, huskyLine } from './husky.ts'
 import { type HookPath, hookHome, hookPathOf, hookToolsOf } from './layout.ts'
 import { type ChangedSetting, type Manifest, readManifest, type WrittenFile, writeManifest } from './manifest.ts'
 import { readSettings } from './settings.ts'
@@ -141,7 +141,9 @@ async function installHusky({ repository, root, home, manifest, path }: Installa
   for (const { path: file, after } of lines) await writeWithMode(file, after)
   for (const setting of manifest.settings) await applySetting(git, setting)
   const own = (await readdir(dirname(folder))).filter((name) => (HOOK_NAMES as readonly string[]).includes(name))
-  const chained = own.filter((name) => lines.some(({ path: file, before }) => basename(file) === name && before !== ''))
+  const chained = own.filter((name) =>
+    lines.some(({ path: file, before }) => basename(file) === name && before.replace(huskyLine(name), '').trim() !== ''),
+  )
   const setting = manifest.settings.length > 0 ? `core.hooksPath = ${folder}` : undefined
   return { mode: 'husky', chained, folder, setting }
 }
