@@ -80,7 +80,7 @@ const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i
 
 /**
  * Returns the segment a text holds. Only the fenced lines are truth; the text above each is compared with what the line
- * renders to, white space and line ends aside. Event types and fields this version does not know are kept.
+ * renders to, white space, line ends and backticks aside. Event types and fields this version does not know are kept.
  * What is wrong below the front matter becomes findings (`text-altered`, `entry-unreadable`, `conflict-markers`, `torn`).
  *
  * @param file named in errors and findings
@@ -262,10 +262,10 @@ function textSafely(entry: Entry): string {
   }
 }
 
-/** White space is a formatter's to change, and so are the backslashes it escapes punctuation with. */
+/** White space is a formatter's to change, and so are the backslashes it escapes punctuation with and the number of backticks. */
 function sameWords(found: string, expected: string): boolean {
   if (found === expected) return true
-  const bare = (text: string) => text.replace(/[\s\\]+/g, '')
+  const bare = (text: string) => text.replace(/[\s\\`]+/g, '')
   return bare(found) === bare(expected)
 }
 

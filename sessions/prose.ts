@@ -64,7 +64,9 @@ const PROSE: Prose = {
   ],
   BRIEFED: (d) => [
     `The ${d.role} was briefed for ${code(d.phase)}, attempt ${d.attempt}, on runtime ${code(d.runtime)}: ${d.bytes} bytes, digest ${code(d.digest)}.`,
-    ...(d.sources === undefined || d.sources.length === 0 ? [] : [`It tells of ${d.sources.map(({ source }) => code(source)).join(', ')}.`]),
+    ...(d.sources === undefined || d.sources.length === 0
+      ? []
+      : [`It tells of ${d.sources.map(({ source }) => code(source)).join(', ')}.`]),
   ],
   TURN_STARTED: (d) => [
     `A turn on runtime ${code(d.runtime)} began in phase ${code(d.phase)}, attempt ${d.attempt}, from commit ${code(d.from)}.`,

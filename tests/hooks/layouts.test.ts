@@ -1,10 +1,15 @@
+import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, readFile, realpath, rename, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { openRepository } from '../../core/repository.ts'
 import { probeHooks } from '../../hooks/probe.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
+import { ROOT } from '../support/sources.ts'
 import { git, install, KEY, makeHooked } from './hooked.ts'
+
+const run = promisify(execFile)
 
 let written = 0
 
@@ -204,17 +209,11 @@ describe('a probe commit', () => {
   })
 })
 
-/** A repository as husky's own install leaves it: a tracked hook, a generated folder that is ignored, a relative setting. */
+/** A repository in which the real husky was installed: a tracked hook, its generated folder that is ignored, a relative setting. */
 async function makeHusky(): Promise<TestRepository> {
-  const repository = await makeRepository({ '.husky/pre-commit': 'echo called >> ../calls\n', '.gitignore': '.husky/_\n' })
-  const generated = join(repository.dir, '.husky', '_')
-  await mkdir(generated)
-  const h =
-    '#!/usr/bin/env sh\nn=$(basename "$0")\ns=$(dirname "$(dirname "$0")")/$n\n[ ! -f "$s" ] && exit 0\nsh -e "$s" "$@"\nexit $?\n'
-  await writeFile(join(generated, 'h'), h, { mode: 0o755 })
-  for (const name of ['pre-commit', 'prepare-commit-msg', 'commit-msg', 'post-commit', 'post-merge', 'pre-push']) {
-    await writeFile(join(generated, name), '#!/usr/bin/env sh\n. "$(dirname "$0")/h"\n', { mode: 0o755 })
-  }
-  await git(repository, repository.dir, ['config', 'core.hooksPath', '.husky/_'])
+  const repository = await makeRepository({ '.husky/pre-commit': 'echo called >> ../calls\n' })
+  await run(process.execPath, [join(ROOT, 'node_modules/husky/bin.js')], { cwd: repository.dir, env: repository.env })
+  const path = await git(repository, repository.dir, ['config', 'core.hooksPath'])
+  if (path.stdout !== '.husky/_\n') throw new Error(`husky set core.hooksPath to ${path.stdout}`)
   return repository
 }

@@ -83,6 +83,7 @@ function formatted(files: Record<string, string>, round: number): Record<string,
     (text) => text.replace(/[ \t]+$/gm, '').trimEnd(),
     (text) => text.replace(/^(?!```|\{|---|[a-z]+:).*$/gm, (line) => `\n${line.replace(/(.{50}\S*) /g, '$1\n')}`),
     (text) => text.replace(/^\{.*\}$/gm, (line) => JSON.stringify(JSON.parse(line), null, 2)),
+    (text) => text.replace(/^(?!```|\{).*`{2,} .*$/gm, (line) => line.replace(/`{2,} | `{2,}/g, '`')),
   ]
   const way = ways[round % ways.length] as (text: string) => string
   return Object.fromEntries(Object.entries(files).map(([file, text]) => [file, way(text)]))
