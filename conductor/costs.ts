@@ -41,6 +41,37 @@ export function callsOf(tickets: readonly FoundTicket[], { since }: { since?: st
     .sort((a, b) => (a.startedAt === b.startedAt ? (a.call < b.call ? -1 : 1) : a.startedAt < b.startedAt ? -1 : 1))
 }
 
+/** What turns took of logins' quotas, by the agents' own count; no money, and in no sum of money. */
+export interface QuotaUse {
+  runtime: string
+  turns: number
+  tokensIn: number
+  tokensOut: number
+}
+
+/** Returns what turns by a login took, by runtime. */
+export function quotaOf(tickets: readonly FoundTicket[], { since }: { since?: string } = {}): QuotaUse[] {
+  const used = new Map<string, QuotaUse>()
+  for (const { session } of tickets) {
+    const runtimes = new Map<string, string>()
+    for (const entry of session.entries) {
+      if (entry.data === null || (since !== undefined && entry.ts < since)) continue
+      if (entry.type === 'TURN_STARTED') runtimes.set(entry.data.turn, entry.data.runtime)
+      if (entry.type !== 'TURN_ENDED' || entry.data.quota !== true) continue
+      const runtime = runtimes.get(entry.data.turn) ?? 'unknown'
+      const { turns, tokensIn, tokensOut } = used.get(runtime) ?? { turns: 0, tokensIn: 0, tokensOut: 0 }
+      const { usage } = entry.data
+      used.set(runtime, {
+        runtime,
+        turns: turns + 1,
+        tokensIn: tokensIn + (usage?.tokensIn ?? 0),
+        tokensOut: tokensOut + (usage?.tokensOut ?? 0),
+      })
+    }
+  }
+  return [...used.values()]
+}
+
 /** Returns what calls came to, by one of their tags; the groups add up to the total, exactly. */
 export function costReport(calls: readonly ModelCall[], by: CostKey, since?: string): CostReport {
   const groups = new Map<string, ModelCall[]>()

@@ -20,7 +20,7 @@ export const opencode: AgentSpec = {
   title: 'OpenCode, by `opencode run`',
   program: 'opencode',
   install: 'npm install -g opencode-ai',
-  versions: { least: '1.0', known: [] },
+  versions: { least: '1.0', known: ['1.18.33'] },
   args: ['run', '--format', 'json', '{naming}', '{resume}', '--', '{brief}'],
   modelArgs: ['-m', '{model}'],
   resume: ['--session', '{session}'],

@@ -1,5 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { TurnRequest } from '../../core/contracts/runtime.ts'
 import { findProgram } from '../../core/programs.ts'
 import type { AgentSpec } from '../agents.ts'
@@ -69,7 +69,10 @@ function filling(spec: AgentSpec, request: Asked, home: string | undefined, sess
 
 async function prepareHome(home: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 })
-  for (const [name, content] of Object.entries(files)) await writeFile(join(home, name), content, { mode: 0o600 })
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(home, name)), { recursive: true, mode: 0o700 })
+    await writeFile(join(home, name), content, { mode: 0o600 })
+  }
 }
 
 /** A session whose files are gone cannot be taken up; agents name those files after it. */

@@ -11,14 +11,29 @@ if (way === 'garbage') {
   setInterval(() => {}, 1_000)
 }
 let cwd = ''
+let loaded = false
 const pending = new Map()
 
 const app = agent({ name: 'scripted' })
-  .onRequest(methods.agent.initialize, () => ({ protocolVersion: way === 'old' ? 0 : 1, agentCapabilities: {} }))
+  .onRequest(methods.agent.initialize, () => ({
+    protocolVersion: way === 'old' ? 0 : 1,
+    agentCapabilities: { loadSession: way === 'load' },
+  }))
   .onRequest(methods.agent.session.new, ({ params }) => {
     if (way === 'login') throw new RequestError(-32000, 'Authentication required')
     cwd = params.cwd
     return { sessionId: 's1' }
+  })
+  .onRequest(methods.agent.session.load, async ({ params, client }) => {
+    if (params.sessionId !== 's1') throw new RequestError(-32602, 'no such session')
+    cwd = params.cwd
+    const content = { type: 'text', text: 'what was said before' }
+    await client.notify(methods.client.session.update, {
+      sessionId: 's1',
+      update: { sessionUpdate: 'agent_message_chunk', content },
+    })
+    loaded = true
+    return {}
   })
   .onNotification(methods.agent.session.cancel, () => {
     writeFileSync(join(cwd, 'told.txt'), 'cancelled\n')
@@ -72,6 +87,10 @@ const app = agent({ name: 'scripted' })
         await say(JSON.stringify({ tried, content }))
         return { stopReason: 'end_turn' }
       }
+      case 'load':
+        await say(loaded ? 'goes on' : 'begins')
+        writeFileSync(join(cwd, 'a.txt'), loaded ? 'gone on\n' : 'begun\n')
+        return { stopReason: 'end_turn' }
       case 'refuse':
         return { stopReason: 'refusal' }
       case 'limit':

@@ -95,6 +95,19 @@ describe('an agent over ACP, named by the configuration alone', () => {
     expect((await bench.work(runtimeOf(bench, way))).result).toMatchObject(expected)
   })
 
+  test('takes up its session of the turn before, which is told again and not heard again', async () => {
+    const bench = await openBench()
+    const said = (turn: Awaited<ReturnType<Bench['work']>>) =>
+      turn.events.flatMap((event) => (event.type === 'message' ? [event.text] : []))
+    const first = await bench.work(runtimeOf(bench, 'load'))
+    expect([first.result.session, said(first)]).toEqual(['s1', ['begins']])
+    const second = await bench.work(runtimeOf(bench, 'load'), { resume: 's1' })
+    expect([second.result.outcome, second.result.session, said(second)]).toEqual(['completed', 's1', ['goes on']])
+    // One that the agent has forgotten is begun anew, and one that cannot load is not asked.
+    expect(said(await bench.work(runtimeOf(bench, 'load'), { resume: 'another' }))).toEqual(['begins'])
+    expect((await bench.work(runtimeOf(bench, 'edit'), { resume: 's1' })).result.outcome).toBe('completed')
+  })
+
   test('that hangs is ended by its limit, and one that answers no request as well', async () => {
     for (const way of ['hang', 'garbage']) {
       const bench = await openBench()

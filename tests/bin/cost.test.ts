@@ -28,6 +28,11 @@ describe('valuetrain cost report', () => {
     }
     const data = called?.data as { model: string }
     await writer.append('MODEL_CALLED', { ...data, model: 'unpriced', costUsd: null, actor: CONDUCTOR } as never)
+    const turn = events.find(({ type }) => type === 'TURN_STARTED')?.data as { turn: string }
+    await writer.append('TURN_STARTED', { ...turn, runtime: 'claude', actor: CONDUCTOR } as never)
+    const usage = { tokensIn: 900, tokensOut: 40, costUsd: 0 }
+    const ended = { turn: turn.turn, outcome: 'completed', reason: 'done', usage, quota: true, actor: CONDUCTOR }
+    await writer.append('TURN_ENDED', ended as never)
     await writer.close('done')
     await repository.git.run(['add', '--all'])
     await repository.git.run(['commit', '--quiet', '--message', 'A session'])
@@ -36,6 +41,7 @@ describe('valuetrain cost report', () => {
       anthropic/claude \`x\`  $0.00025          2      234  200         10
       anthropic/unpriced    unknown           1      117  100         5    1 call of unknown cost
       total                 $0.00025 or more  3      351  300         15   1 call of unknown cost
+      by login: claude, 1 turn, 900 tokens in, 40 out by its own count; quota and no money
       "
     `)
     const json = JSON.parse((await terminal.run('cost', 'report', '--by', 'role', '--json')).stdout)

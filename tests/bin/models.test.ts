@@ -3,6 +3,7 @@ import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
 import { probeJail } from '../../core/jail-probe.ts'
 import { startModelServer } from '../agents/gateway/model-server.ts'
+import { startAimock } from '../agents/models.ts'
 import { makeRepository } from '../support/repository.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -26,8 +27,8 @@ prices:
 `
 
 const { ready } = await probeJail(process.env)
-/** In the jail, too, where one can be built. */
-const WAYS = ready ? ['off', 'required'] : ['off']
+/** In the jail where one can be built. */
+const WAYS = ready ? ['required'] : ['off']
 
 describe('valuetrain run, with an agent that calls models', () => {
   it.each(WAYS)('gives it a metered way, keeps the key, and knows the cost from the sessions alone: jail %s', async (jail) => {
@@ -61,5 +62,36 @@ budgets: { ticket: 1 }
     const log = await repository.git.text(['log', '-p', '--all'])
     expect(log).not.toContain('key-of-the-provider')
     expect(log).not.toContain('vt-run-')
+  })
+
+  it('works a bare model that the configuration names alone, in our own loop of tools', async () => {
+    const mock = await startAimock()
+    const usage = { prompt_tokens: 1_000, completion_tokens: 100 }
+    let at = 0
+    mock.on({ predicate: () => true }, () => {
+      const [name, args] = at++ === 0 ? ['bash', { command: 'printf right > value.txt' }] : ['done', { summary: 'It is right.' }]
+      return { toolCalls: [{ name: name as string, arguments: JSON.stringify(args) }], usage }
+    })
+    const config = {
+      commands: { test: ['sh', '-c', 'test "$(cat value.txt)" = right'] },
+      agents: { bare: { protocol: 'openai', model: 'gpt-4o' } },
+      models: { openai: { url: mock.url, key: 'MY_PROVIDER_KEY', prices: 'mine' } },
+      budgets: { day: 1 },
+    }
+    const repository = await makeRepository({
+      'value.txt': 'wrong',
+      '.valuetrain/prices.yaml': PRICES.replace('anthropic', 'mine')
+        .replace('model-x', 'gpt-4o')
+        .replace('source', 'context: 100000, source'),
+      '.valuetrain/config.yaml': JSON.stringify(config),
+    })
+    const env = { ...repository.env, MY_PROVIDER_KEY: 'key-of-the-provider' }
+    const terminal = openTerminal({ dir: repository.dir, env, clock: systemClock, ids: systemIds(systemClock) })
+    await terminal.run('issue', 'new', '--title', 'Mend it', '--label', 'auto')
+    const ran = await terminal.run('run', '1', '--agent', 'bare', '--merge', 'auto')
+    expect({ code: ran.code, out: ran.code === 0 ? '' : ran.stdout + ran.stderr }).toEqual({ code: 0, out: '' })
+    const report = JSON.parse((await terminal.run('cost', 'report', '--json')).stdout)
+    const calls = mock.getRequests().filter(({ path }) => path === '/v1/chat/completions').length
+    expect([calls, report.total.calls, report.total.costUsd]).toEqual([2, 2, 0.006])
   })
 })

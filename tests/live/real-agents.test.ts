@@ -37,6 +37,9 @@ beforeAll(async () => {
   for (const id of Object.keys(AGENTS) as Id[]) bins[id] = await installed(id)
   mock = new LLMock({ port: 0 })
   await mock.start()
+  // Codex makes no sandbox of its own where its folder lies under the system's temporary one.
+  process.env.TMPDIR = join(FOLDER, 'work')
+  await mkdir(process.env.TMPDIR, { recursive: true })
 }, 600_000)
 afterAll(() => mock?.stop())
 beforeEach(() => {
@@ -97,7 +100,12 @@ async function place(id: Id, jail: string, more: object = {}): Promise<Place> {
     ...more,
   }
   const repository = await makeRepository({ 'value.txt': 'wrong', '.valuetrain/config.yaml': JSON.stringify(config) })
-  const env = { ...repository.env, PATH: `${bins[id]}${delimiter}${repository.env.PATH}`, MY_KEY: 'key-of-the-provider' }
+  const env = {
+    ...repository.env,
+    PATH: `${bins[id]}${delimiter}${repository.env.PATH}`,
+    MY_KEY: 'key-of-the-provider',
+    TMPDIR: '/tmp',
+  }
   const terminal = openTerminal({ dir: repository.dir, env, clock: systemClock, ids: systemIds(systemClock) })
   await terminal.run('issue', 'new', '--title', 'Mend it', '--label', 'auto')
   return {

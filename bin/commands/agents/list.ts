@@ -21,6 +21,8 @@ export default defineCommand({
           protocol: spec?.protocol ?? null,
           program: spec?.program ?? null,
           versions: spec?.versions ?? null,
+          install: spec?.install ?? null,
+          notes: spec?.notes ?? null,
           usesJail,
           ...(await probe()),
         }
@@ -35,7 +37,7 @@ export default defineCommand({
       ready ? paint.good('ready') : paint.dim('absent'),
       paint.name(id),
       clean(title),
-      paint.dim(clean(why)),
+      paint.dim(clean(ready || specs.get(id)?.program === '' ? why : [why, specs.get(id)?.install].filter(Boolean).join('; '))),
     ])
     context.stdout.write(`${table(rows)}\n`)
     return 0

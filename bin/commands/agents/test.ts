@@ -4,16 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { listRuntimes } from '../../../agents/index.ts'
+import type { ModelCall, ModelGateway, ModelRun } from '../../../core/contracts/model.ts'
 import type { Runtime, RuntimeEvent, TurnResult } from '../../../core/contracts/runtime.ts'
 import { didYouMean, ValuetrainError } from '../../../core/errors.ts'
 import { openGit } from '../../../core/git.ts'
 import { openJail } from '../../../core/jail.ts'
 import { chooseJail } from '../../../core/jail-probe.ts'
+import { picoOf, usdOf } from '../../../core/money.ts'
 import { argument, defineCommand, flag } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { paintFor } from '../../display/paint.ts'
-import { clean } from '../../display/text.ts'
-import { configHere } from '../../wiring.ts'
+import { clean, counted } from '../../display/text.ts'
+import { gatewayFor } from '../../models.ts'
+import { configHere, openHere } from '../../wiring.ts'
 
 const WORD = 'valuetrain'
 const BRIEF = `# One small task
@@ -39,18 +42,22 @@ export default defineCommand({
       })
     }
     const jail = await chooseJail(config.jail, context.env, flags['no-jail'])
-    const { result, done, jailed } = await tryAgent(context, runtime, {
+    const here = await openHere(context).catch(() => undefined)
+    const gateway = await gatewayFor(context, here?.repository, config)
+    const { result, done, jailed, calls } = await tryAgent(context, runtime, {
       program: jail.program,
       env: config.workspace.env,
       limits: config.limits,
-    })
+      gateway,
+    }).finally(() => gateway.close())
     if (flags.json) {
-      context.stdout.write(`${JSON.stringify({ agent: runtime.id, ok: done, jailed, result })}\n`)
+      context.stdout.write(`${JSON.stringify({ agent: runtime.id, ok: done, jailed, result, calls })}\n`)
       return done ? 0 : 1
     }
     const paint = paintFor(context)
     const word = done ? paint.good('works') : paint.bad('does not work')
     context.stdout.write(`${paint.name(runtime.id)} ${word} here, ${jailed ? 'in' : 'without'} a jail: ${clean(result.reason)}\n`)
+    if (calls.length > 0) context.stdout.write(`${counted(calls.length, 'call')} of models, ${costOf(calls)}\n`)
     return done ? 0 : 1
   },
 })
@@ -65,20 +72,29 @@ function runtimeNamed(id: string, runtimes: readonly Runtime[]): Runtime {
   })
 }
 
+/** What the calls came to, which stand in no session. */
+function costOf(calls: readonly ModelCall[]): string {
+  if (calls.some(({ costUsd }) => costUsd === null)) return 'at a cost that nobody knows'
+  return `$${usdOf(calls.reduce((sum, { costUsd }) => sum + picoOf(costUsd ?? 0), 0n))}`
+}
+
 interface Trial {
   program: string | undefined
   env: readonly string[]
   limits: Parameters<Runtime['turn']>[0]['limits']
+  gateway: ModelGateway
 }
 
 async function tryAgent(
   context: Context,
   runtime: Runtime,
-  { program, env: names, limits }: Trial,
-): Promise<{ result: TurnResult; done: boolean; jailed: boolean }> {
+  { program, env: names, limits, gateway }: Trial,
+): Promise<{ result: TurnResult; done: boolean; jailed: boolean; calls: ModelCall[] }> {
   const place = await realpath(await mkdtemp(join(tmpdir(), 'vt-agent-')))
   const cwd = join(place, 'work')
   const artifacts = join(cwd, '.valuetrain/tickets/trial_1/artifacts')
+  const calls: ModelCall[] = []
+  let models: ModelRun | undefined
   let jail: Awaited<ReturnType<typeof openJail>> | undefined
   try {
     await mkdir(artifacts, { recursive: true })
@@ -88,14 +104,26 @@ async function tryAgent(
     await git.run(['add', '--all'])
     await git.run(['commit', '--quiet', '--no-gpg-sign', '-m', 'Begin'])
     const hosts = runtime.hosts ?? []
-    jail = program === undefined ? undefined : await openJail({ program, worktree: cwd, artifacts, hosts })
+    const turn = context.ids.ulid()
+    const tags = {
+      ticket: 'trial_1',
+      turn,
+      phase: 'build',
+      mode: 'build',
+      role: 'studio',
+      runtime: runtime.id,
+      epoch: 1,
+    } as const
+    models = runtime.callsModels ? await gateway.open(tags, async (call) => void calls.push(call)) : undefined
+    const ports = models === undefined ? [] : [Number(new URL(models.access.url).port)]
+    jail = program === undefined ? undefined : await openJail({ program, worktree: cwd, artifacts, hosts, ports })
     const passed = ['PATH', 'HOME', 'LANG', ...names].flatMap((name): [string, string][] =>
       context.env[name] === undefined ? [] : [[name, context.env[name]]],
     )
     const seen: RuntimeEvent[] = []
     const result = await runtime.turn(
       {
-        turn: context.ids.ulid(),
+        turn,
         ticket: 'trial_1',
         issue: 1,
         labels: [],
@@ -109,7 +137,9 @@ async function tryAgent(
         cwd,
         artifacts,
         recipe: undefined,
-        env: Object.fromEntries(passed),
+        env: { ...Object.fromEntries(passed), ...models?.access.env },
+        home: join(place, 'home'),
+        ...(models ? { models: models.access } : {}),
         limits,
         signal: context.signal,
         ...(jail ? { jail } : {}),
@@ -117,9 +147,10 @@ async function tryAgent(
       (event) => seen.push(event),
     )
     const text = await readFile(join(cwd, 'hello.txt'), 'utf8').catch(() => '')
-    return { result, done: result.outcome === 'completed' && text.trim() === WORD, jailed: jail !== undefined }
+    return { result, done: result.outcome === 'completed' && text.trim() === WORD, jailed: jail !== undefined, calls }
   } finally {
     await jail?.close()
+    await models?.close()
     await rm(place, { recursive: true, force: true, maxRetries: 3 })
   }
 }

@@ -1,4 +1,4 @@
-import { COST_KEYS, type CostGroup, type CostReport, callsOf, costReport } from '../../../conductor/costs.ts'
+import { COST_KEYS, type CostGroup, type CostReport, callsOf, costReport, quotaOf } from '../../../conductor/costs.ts'
 import { focusCsv, focusRows } from '../../../conductor/focus.ts'
 import { defineCommand, flag } from '../../command.ts'
 import type { Context } from '../../context.ts'
@@ -33,7 +33,16 @@ export default defineCommand({
       return 0
     }
     const report = costReport(calls, flags.by ?? 'ticket', since)
-    context.stdout.write(flags.json ? `${JSON.stringify(report, (_, value) => value ?? null)}\n` : `${tell(report, context)}\n`)
+    const quota = quotaOf(tickets, since === undefined ? {} : { since })
+    if (flags.json) {
+      context.stdout.write(`${JSON.stringify({ ...report, quota }, (_, value) => value ?? null)}\n`)
+      return 0
+    }
+    context.stdout.write(`${tell(report, context)}\n`)
+    for (const { runtime, turns, tokensIn, tokensOut } of quota) {
+      const tokens = `${tokensIn} tokens in, ${tokensOut} out by its own count`
+      context.stdout.write(`by login: ${clean(runtime)}, ${counted(turns, 'turn')}, ${tokens}; quota and no money\n`)
+    }
     return 0
   },
 })
