@@ -1,6 +1,7 @@
 import { isHosted } from '../core/contracts/forge.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { fetchTickets } from '../core/remote-branches.ts'
+import { type Bell, openBell } from './bell.ts'
 import { committedConfig } from './definitions.ts'
 import { keepListening } from './listen.ts'
 import type { Ports } from './ports.ts'
@@ -16,6 +17,8 @@ export interface DriveOptions {
   /** Work what is ready and end; without it and without `max` it stays and watches. */
   once?: boolean
   merge?: 'auto' | 'person'
+  /** Rung when there may be something to do, so that nothing waits for the next look. */
+  bell?: Bell
 }
 
 export interface Drive {
@@ -58,7 +61,9 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
     })
     running.set(issue, work)
   }
-  const ears = isHosted(ports.forge) ? await keepListening(ports, ports.forge, config.drive.pollMs) : undefined
+  const bell = options.bell ?? openBell()
+  const pause = bell.waiter()
+  const ears = isHosted(ports.forge) ? await keepListening(ports, ports.forge, config.drive.pollMs, bell) : undefined
   try {
     await workQueue()
   } finally {
@@ -86,7 +91,7 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
       const isOver =
         options.once || ports.signal.aborted || paused !== undefined || (options.max !== undefined && order.length >= options.max)
       if (isOver) return
-      await ports.clock.sleep(config.drive.pollMs, ports.signal).catch(() => {})
+      await pause(config.drive.pollMs, ports.clock, ports.signal)
       // A look at the queue after a pause is a new look: waiting tickets may have become ready.
       elsewhere.clear()
       for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)

@@ -1,6 +1,7 @@
 import { type ForgeComment, type HostedForge, mayWrite, type Review } from '../core/contracts/forge.ts'
 import { branchOf } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
+import { type Bell, openBell } from './bell.ts'
 import { committedConfig } from './definitions.ts'
 import { commandIn, type ForgeCommand } from './forge-commands.ts'
 import { type Act, operate } from './operate.ts'
@@ -15,7 +16,12 @@ export type Heard = Set<string>
  *
  * @returns when the first round is over
  */
-export async function keepListening(ports: Ports, forge: HostedForge, everyMs: number): Promise<{ close(): Promise<void> }> {
+export async function keepListening(
+  ports: Ports,
+  forge: HostedForge,
+  everyMs: number,
+  bell: Bell = openBell(),
+): Promise<{ close(): Promise<void> }> {
   const heard: Heard = new Set()
   const over = new AbortController()
   const signal = AbortSignal.any([ports.signal, over.signal])
@@ -23,10 +29,11 @@ export async function keepListening(ports: Ports, forge: HostedForge, everyMs: n
     listen(ports, forge, heard).catch((error) => {
       if (!signal.aborted) ports.onProgress('forge', `comments could not be read: ${wordsOf(error)}`)
     })
+  const pause = bell.waiter()
   await round()
   const rounds = (async () => {
     while (!signal.aborted) {
-      await ports.clock.sleep(everyMs, signal).catch(() => {})
+      await pause(everyMs, ports.clock, signal)
       if (!signal.aborted) await round()
     }
   })()
