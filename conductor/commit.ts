@@ -7,6 +7,7 @@ import { chooseJail } from '../core/jail-probe.ts'
 import { subjectTree } from '../core/tree.ts'
 import { commitMessageOf, settleIntents } from './intents.ts'
 import type { Job, Step } from './job.ts'
+import { leaksIn } from './leaks.ts'
 import { withTrailers, writePapers } from './record.ts'
 import { strike } from './work.ts'
 
@@ -33,6 +34,11 @@ export async function commitWork(job: Job): Promise<Step> {
   }
   // The intent stands; whoever goes on finds no commit of it and makes one.
   if (made === 'stopped') return 'go-on'
+  if ('leaks' in made) {
+    const reasons = [`nothing was committed, because keys would have been: ${made.leaks.slice(0, 5).join('; ')}; take them out`]
+    await desk.record('DECIDED', strike(job, 'secret-refused', reasons))
+    return 'go-on'
+  }
   if ('refused' in made) {
     await desk.record('DECIDED', strike(job, 'hook-refused', [`a hook of the repository refused the commit: ${made.refused}`]))
     return 'go-on'
@@ -60,9 +66,14 @@ async function findCommit({ desk, definitions }: Job, intent: string): Promise<M
   return commit === undefined ? undefined : measure({ desk }, commit)
 }
 
-async function makeCommit(job: Job, intent: string): Promise<Made | { refused: string } | 'stopped' | undefined> {
+async function makeCommit(
+  job: Job,
+  intent: string,
+): Promise<Made | { refused: string } | { leaks: string[] } | 'stopped' | undefined> {
   const { desk } = job
   if (!(await stageWork(job))) return undefined
+  const leaks = await leaksIn(desk.git, await desk.git.text(['write-tree']), job.definitions.config.size.maxBytes)
+  if (leaks.length > 0) return { leaks }
   const { program } = await chooseJail(job.definitions.config.jail, desk.ports.env, desk.ports.isJailWaived)
   const hooks = await findCommitHooks(desk.ports.repository, desk.worktree.dir)
   if (hooks === undefined) return commitStaged(job, intent, false)

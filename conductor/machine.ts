@@ -180,12 +180,15 @@ const machine = setup({
     recycle: assign(({ context, event }) => ({
       next: (event as EventOf<'DECIDED'>).data.to,
       strikes: struck(context),
+      turn: undefined,
+      intent: undefined,
       delivering: false,
     })),
     iterate: assign(({ context }) => {
       const phase = context.phase ?? ''
       const attempt = context.attempt + 1
-      return { attempt, attempts: { ...context.attempts, [phase]: attempt }, strikes: struck(context), turn: undefined }
+      const attempts = { ...context.attempts, [phase]: attempt }
+      return { attempt, attempts, strikes: struck(context), turn: undefined, intent: undefined }
     }),
     strike: assign(({ context }) => ({ strikes: struck(context), turn: undefined, intent: undefined })),
     beginAgain: assign(({ context }) => ({

@@ -253,11 +253,15 @@ async function lookAndJudge(job: Job): Promise<Step> {
   return step === 'go-on' && job.desk.state.due === 'judge' ? judgePhase(job) : step
 }
 
+/** How often the same thing may be due with nothing changed before it counts as a fault of ours. */
+const MOST_IDLE = 10
+
 /** The loop: do what is due, record what happened, until nothing is due or somebody has to act first. */
 async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: string; reason: string }> {
   const { desk } = job
   const inbox = watchInbox(desk, job.signal)
   const watched: Job = { ...job, signal: inbox.signal }
+  let idle = 0
   try {
     for (;;) {
       await foldInbox(desk, job.definitions)
@@ -268,10 +272,18 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
         return await leave(desk, { stop: 'until', reason: `mode ${options.until} is through; run without --until to go on` })
       }
       if (due === 'merge') return await leave(desk, { stop: 'delivered', reason: 'the change is delivered' })
+      const before = digestOf(control)
       const step: Step = due === 'deliver' && job.merge === 'auto' ? await deliverInTurn(watched) : await ACTIVITIES[due](watched)
       if (step !== 'go-on') {
         await foldInbox(desk, job.definitions)
         return await leave(desk, step)
+      }
+      idle = desk.state.due === due && digestOf(desk.state.control) === before ? idle + 1 : 0
+      if (idle >= MOST_IDLE) {
+        throw new ValuetrainError('VT_NO_PROGRESS', `${desk.ticket} was asked to ${due} ${idle} times, and nothing came of it`, {
+          kind: 'internal',
+          hint: 'the ticket is as it was; report this with `valuetrain session show`',
+        })
       }
       // Committed work and every decision are pushed at once; what has not been committed does not move the branch.
       await desk.publish()
