@@ -74,12 +74,16 @@ export function armsOf(cases: readonly LoggedCase[]): string[] {
  * Returns the choices as rows for off-policy estimates of another policy: what each earned, the chance it had, and the
  * chance that the policy would have given every arm. A choice that could have been nothing else is left out, since it
  * says nothing about the others.
+ *
+ * @param isAhead whether a choice earned what came after it in its case, too, as it was logged: for policies that plan
+ *   retries, a cheap first try is worth what the dear one after it gives
  */
 export function rowsOf(
   cases: readonly LoggedCase[],
   arms: readonly string[],
   price: number,
   target: (one: { features: Features; refused: readonly string[] }) => ArrayLike<number>,
+  isAhead = false,
 ): LoggedChoice[] {
   return cases.flatMap(({ features, steps }) =>
     steps.flatMap((step, index): LoggedChoice[] => {
@@ -90,7 +94,7 @@ export function rowsOf(
       return [
         {
           arm,
-          reward: rewardOfSteps([step], price),
+          reward: rewardOfSteps(isAhead ? steps.slice(index) : [step], price),
           propensity: step.propensity,
           target: target({ features, refused }),
           ...(group === undefined ? {} : { group }),

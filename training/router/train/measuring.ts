@@ -116,14 +116,18 @@ function evenly(spec: RouterSpec): RouterPolicy {
 export function estimateRouter(
   policy: RouterPolicy,
   cases: readonly LoggedCase[],
-  spec: Pick<RouterSpec, 'arms' | 'price'>,
+  spec: Pick<RouterSpec, 'kind' | 'arms' | 'price'>,
   label: string,
 ): { report: OpeReport; logged: number } {
   const arms = [
     ...new Set([...spec.arms.filter((arm) => arm !== HAND_OVER), ...cases.flatMap(({ steps }) => steps.map(({ arm }) => arm))]),
   ]
-  const rows = rowsOf(cases, arms, spec.price, (one) =>
-    chancesFor(policy, arms, one, randomFrom(label).split(JSON.stringify(one))),
+  const rows = rowsOf(
+    cases,
+    arms,
+    spec.price,
+    (one) => chancesFor(policy, arms, one, randomFrom(label).split(JSON.stringify(one))),
+    escalates(spec.kind) || spec.kind === 'cql',
   )
   return { report: estimateOffPolicy(rows, { random: randomFrom(label) }), logged: loggedValue(rows) }
 }
