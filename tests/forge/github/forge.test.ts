@@ -1,6 +1,8 @@
+import { Octokit } from '@octokit/rest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cloneStand, type StandClone } from '../../support/github/clone.ts'
 import { openStand, type Stand, type StandRepository } from '../../support/github/index.ts'
+import { makeRepository } from '../../support/repository.ts'
 
 let stand: Stand
 
@@ -11,6 +13,9 @@ afterAll(async () => {
   await stand.close()
   expect(stand.violations()).toEqual([])
 })
+
+/** Texts that were allowed stay in this clone, so that no push is needed to keep them. */
+const ALONE = { config: { remote: null } }
 
 /** Commits on a ticket's branch and pushes it; returns the head. */
 async function pushTicket(clone: StandClone, ticket: string, files: Record<string, string> = { [`${ticket}.txt`]: 'done\n' }) {
@@ -51,7 +56,7 @@ async function mergeOf(clone: StandClone, at: StandRepository, ticket: string, h
 
 describe('a pull request', () => {
   it('is opened as a draft, brought up to date, merged at the judged head, and then found as merged', async () => {
-    const { at, clone, forge, ticket, head, draft, issue } = await openTicket('journey')
+    const { at, clone, forge, ticket, head, draft, issue } = await openTicket('journey', ALONE)
     const change = await forge.openChange(draft)
     expect(change).toMatchObject({ ticket, headCommit: head, base: 'main', draft: true, state: 'open' })
     const ready = await forge.updateChange(change, {
@@ -138,7 +143,7 @@ describe('reports of gates with a token', () => {
 
 describe('issues', () => {
   it('are listed without pull requests, opened once, related, and closed', async () => {
-    const { forge, draft, issue } = await openTicket('issues')
+    const { forge, draft, issue } = await openTicket('issues', ALONE)
     await forge.openChange(draft)
     const child = await forge.openIssue({
       title: 'Then this',
@@ -167,7 +172,7 @@ describe('issues', () => {
   })
 
   it('are commented on once for a key, and labels and assignment show their standing', async () => {
-    const { at, forge, issue } = await openTicket('talk')
+    const { at, forge, issue } = await openTicket('talk', ALONE)
     stand.fault({ on: /POST .*\/comments$/, when: 'after', cut: true })
     await forge.comment(issue, 'blocked:1', 'It is blocked')
     await forge.comment(issue, 'blocked:1', 'It is blocked')
@@ -183,5 +188,99 @@ describe('issues', () => {
     expect(await forge.readIssue(issue)).toMatchObject({ labels: ['auto', 'in work 🚂'], assignees: ['pilot'] })
     await forge.show(issue, { assign: false })
     expect((await forge.readIssue(issue)).assignees).toEqual([])
+  })
+})
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} }
+const asPilot = (auth = stand.token('pilot')) => new Octokit({ baseUrl: stand.api, auth, log: QUIET })
+
+/** A clone of a stand's repository whose git knows the pilot's token; only here, where it is the stand that is looked at. */
+async function clone(url: string) {
+  const { git } = await makeRepository({})
+  const basic = Buffer.from(`x-access-token:${stand.token('pilot')}`).toString('base64')
+  await git.run(['config', 'http.extraHeader', `Authorization: Basic ${basic}`])
+  await git.run(['remote', 'add', 'origin', url])
+  await git.run(['fetch', '--quiet', 'origin'])
+  await git.run(['checkout', '--quiet', '-B', 'main', 'origin/main'])
+  return git
+}
+
+describe('the stand', () => {
+  it('takes a branch by git, makes a pull request of it, merges it in git, and closes the issue it names', async () => {
+    const repository = await stand.repository('real')
+    const issue = await stand.as('owner')('POST', '/repos/owner/real/issues', { title: 'Do it', labels: ['auto'] })
+    const git = await clone(repository.cloneUrl)
+    await git.run(['checkout', '--quiet', '-b', 'phase/build_1'])
+    await git.run(['commit', '--quiet', '--allow-empty', '-m', 'Do it'])
+    await git.run(['push', '--quiet', 'origin', 'phase/build_1'])
+    const head = await git.text(['rev-parse', 'HEAD'])
+    const rest = asPilot().rest
+    const at = { owner: 'owner', repo: 'real' }
+    const draft = { ...at, title: 'Do it', head: 'phase/build_1', base: 'main', body: `Closes #${issue.number}` }
+    const { data: pull } = await rest.pulls.create(draft)
+    expect(pull.head.sha).toBe(head)
+    await expect(rest.pulls.create(draft)).rejects.toMatchObject({ status: 422 })
+    const listed = await rest.issues.listForRepo(at)
+    expect(listed.data.map(({ number, pull_request }) => [number, pull_request !== undefined])).toEqual([
+      [pull.number, true],
+      [issue.number, false],
+    ])
+    const { data: merged } = await rest.pulls.merge({ ...at, pull_number: pull.number, sha: head })
+    expect(await repository.head()).toBe(merged.sha)
+    expect((await rest.issues.get({ ...at, issue_number: issue.number })).data.state).toBe('closed')
+    expect((await rest.pulls.get({ ...at, pull_number: pull.number })).data).toMatchObject({
+      merged: true,
+      merge_commit_sha: merged.sha,
+    })
+    expect(stand.violations()).toEqual([])
+  })
+
+  it('refuses a push by a reader, without a token, past a protected branch, and one that is no fast-forward', async () => {
+    const repository = await stand.repository('doors')
+    const git = await clone(repository.cloneUrl)
+    const push = (header: string, spec: string) =>
+      git.run(['-c', 'http.extraHeader=', '-c', `http.extraHeader=${header}`, 'push', 'origin', spec], { okExit: [1, 128] })
+    const as = (login: string) => `Authorization: Basic ${Buffer.from(`x:${stand.token(login)}`).toString('base64')}`
+    await git.run(['commit', '--quiet', '--allow-empty', '-m', 'More'])
+    expect((await push(as('reader'), 'HEAD:refs/heads/x')).stderr).toContain('403')
+    expect((await push('X-Nothing: 1', 'HEAD:refs/heads/x')).code).toBe(128)
+    repository.protect('main')
+    expect((await push(as('pilot'), 'HEAD:refs/heads/main')).stderr).toContain('GH006')
+    await repository.push({ 'a.txt': 'a\n' }, { branch: 'side' })
+    await git.run(['push', '--quiet', 'origin', 'HEAD:refs/heads/other'])
+    expect((await push(as('pilot'), 'HEAD:refs/heads/side')).stderr).toMatch(/non-fast-forward|fetch first/)
+  })
+
+  it('answers 304 when nothing changed and does not count it, 401 without a known token, and does what was planned', async () => {
+    await stand.repository('odd')
+    const octokit = asPilot()
+    const ask = (headers: Record<string, string> = {}) =>
+      octokit.request('GET /repos/{owner}/{repo}/issues', { owner: 'owner', repo: 'odd', headers })
+    const { headers } = await ask()
+    const from = stand.journal.length
+    await expect(ask({ 'if-none-match': headers.etag ?? '' })).rejects.toMatchObject({ status: 304 })
+    expect(stand.counted(from)).toBe(0)
+    await expect(asPilot('wrong').rest.users.getAuthenticated()).rejects.toMatchObject({ status: 401 })
+    stand.fault({ on: 'GET /repos/owner/odd/issues', status: 502 })
+    await expect(ask()).rejects.toMatchObject({ status: 502 })
+    stand.fault({ on: /issues$/, cut: true })
+    await expect(ask()).rejects.toThrow()
+    expect((await ask()).status).toBe(200)
+  })
+
+  it('finds what the contract forbids', async () => {
+    await stand.repository('strict')
+    const octokit = asPilot()
+    const at = { owner: 'owner', repo: 'strict', sha: 'a'.repeat(40) }
+    const from = stand.journal.length
+    const long = octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', {
+      ...at,
+      state: 'success',
+      description: 'x'.repeat(141),
+    })
+    await expect(long).rejects.toMatchObject({ status: 422 })
+    const wrong = octokit.request('POST /repos/{owner}/{repo}/statuses/{sha}', { ...at, state: 'success', descripton: 'x' })
+    await expect(wrong).rejects.toMatchObject({ status: 422 })
+    expect(stand.journal.splice(from).map(({ violations }) => violations.length)).toEqual([1, 1])
   })
 })

@@ -40,7 +40,7 @@ async function told(
 async function place(name: string, options: Parameters<typeof cloneStand>[2] = {}) {
   const at = await stand.repository(name)
   const { number } = await stand.as('owner')('POST', `/repos/${at.fullName}/issues`, { title: 'Do it', labels: ['auto'] })
-  const clone = await cloneStand(stand, at, { patienceMs: 0, ...options })
+  const clone = await cloneStand(stand, at, { patienceMs: 0, checkout: false, config: { remote: null }, ...options })
   return { at, clone, forge: clone.forge, issue: number as number }
 }
 
@@ -54,7 +54,7 @@ describe('what is in the way is named with its cause and a remedy', () => {
       kind: 'environment',
     })
     const token = stand.addToken({ login: 'pilot', scopes: ['repo'] })
-    const revoked = await cloneStand(stand, at, { token })
+    const revoked = await cloneStand(stand, at, { token, checkout: false })
     await revoked.forge.listIssues()
     stand.revoke(token)
     expect(await told(revoked.forge.listIssues())).toMatchObject({ code: 'VT_FORGE_TOKEN' })
@@ -75,7 +75,7 @@ describe('what is in the way is named with its cause and a remedy', () => {
       login: 'pilot',
       permissions: { issues: 'write', metadata: 'read', contents: 'write', pull_requests: 'write' },
     })
-    const other = await cloneStand(stand, at, { token: fine })
+    const other = await cloneStand(stand, at, { token: fine, checkout: false })
     await other.forge.comment(issue, 'k', 'x')
     const head = (await at.head()) as string
     expect(await told(other.forge.reportGate(head, 'tests', 'pass', ''))).toMatchObject({
@@ -205,7 +205,7 @@ describe('limits and outages', () => {
 
   it('cost nothing while 50 issues in work stay as they are', async () => {
     const at = await stand.repository('idle')
-    const { forge } = await cloneStand(stand, at)
+    const { forge } = await cloneStand(stand, at, { checkout: false, config: { remote: null } })
     const some = process.env.VALUETRAIN_FULL === '1' ? 50 : 4
     const owner = stand.as('owner')
     const changes: Change[] = []
@@ -247,7 +247,7 @@ describe('a GitHub App', () => {
   })
 
   it('speaks with a token for one repository and no more than it needs, and pushes with it', async () => {
-    const { at, clone, forge } = await place('app', { env: asApp() })
+    const { at, clone, forge } = await place('app', { env: asApp(), checkout: true })
     expect(await forge.login()).toBe('valuetrain-test[bot]')
     await clone.git.run(['checkout', '--quiet', '-b', 'phase/build_1'])
     await clone.commit({ 'a.txt': 'a\n' })

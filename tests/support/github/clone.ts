@@ -35,6 +35,8 @@ export async function cloneStand(
     clock?: Clock
     patienceMs?: number
     onWait?: (text: string) => void
+    /** Whether there is a working tree of `main`; there is one unless told, and making it takes a moment. */
+    checkout?: boolean
   } = {},
 ): Promise<StandClone> {
   const made = await makeRepository({})
@@ -63,7 +65,7 @@ export async function cloneStand(
   const access = await forge.gitAccess()
   onTestFinished(() => access.close())
   const remote = openGit(made.dir, { ...made.env, ...access.env })
-  if (await of.head()) {
+  if (options.checkout !== false && (await of.head())) {
     // From its folder: what is fetched is the same, and no token is asked for.
     await made.git.run(['fetch', '--quiet', of.git.dir, '+refs/heads/*:refs/remotes/origin/*'])
     await made.git.run(['checkout', '--quiet', '-B', 'main', 'origin/main'])

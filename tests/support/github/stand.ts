@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { createEmulator } from 'emulate'
 import type { Permission } from '../../../core/contracts/forge.ts'
 import { type Git, openGit } from '../../../core/git.ts'
-import { resolveCommit } from '../../../core/tree.ts'
 import { testEnvironment } from '../repository.ts'
 import { openContract } from './contract.ts'
 import { openFront } from './front.ts'
@@ -226,15 +225,11 @@ async function makeRepository(
   await mkdir(dir, { recursive: true })
   const git = openGit(dir, env)
   await git.run(['init', '--quiet', '--bare', '--initial-branch=main'])
-  // What a host grants: pushes over HTTP, several refs at once, and asking for a commit by its name.
-  for (const [key, value] of [
-    ['http.receivepack', 'true'],
-    ['receive.advertiseAtomic', 'true'],
-    ['uploadpack.allowAnySHA1InWant', 'true'],
-    ['gc.auto', '0'],
-    ['receive.autogc', 'false'],
-  ] as const)
-    await git.run(['config', key, value])
+  // What a host grants: pushes over HTTP, and several refs at once.
+  await appendFile(
+    join(dir, 'config'),
+    '[http]\n\treceivepack = true\n[receive]\n\tadvertiseAtomic = true\n\tautogc = false\n[gc]\n\tauto = 0\n',
+  )
   await writeFile(join(dir, 'hooks', 'pre-receive'), PROTECTING_HOOK, { mode: 0o755 })
   const state: RepoState = {
     repository: {} as StandRepository,
@@ -256,7 +251,7 @@ async function makeRepository(
     cloneUrl: `${world.origin}/owner/${name}.git`,
     git,
     head: (branch = 'main') => state.facts.tip(branch),
-    push: (contents, { branch = 'main', message = 'Change files' } = {}) => commitOn(git, branch, contents, message),
+    push: (contents, { branch = 'main', message = 'Change files' } = {}) => commitOn(state, git, branch, contents, message),
     protect: (branch, protection = {}) => void state.protections.set(branch, protection),
     setStatus(commit, context, status, description = '') {
       const made = {
@@ -280,23 +275,30 @@ async function makeRepository(
     checkRuns: (commit) => state.runs.filter(({ head_sha }) => head_sha === commit),
   }
   world.repositories.set(state.repository.fullName, state)
-  if (Object.keys(files).length > 0) await commitOn(git, 'main', files, 'Begin')
+  if (Object.keys(files).length > 0) await commitOn(state, git, 'main', files, 'Begin')
   return state
 }
 
-/** Commits files on a branch of a bare repository by plumbing, through an index of its own. */
-async function commitOn(git: Git, branch: string, files: Record<string, string>, message: string): Promise<string> {
-  const before = await resolveCommit(git, `refs/heads/${branch}`)
-  const from = before ?? (branch === 'main' ? undefined : await resolveCommit(git, 'refs/heads/main'))
-  const env = { GIT_INDEX_FILE: join(git.dir, `index-${branch.replaceAll('/', '-')}`) }
-  await git.run(from === undefined ? ['read-tree', '--empty'] : ['read-tree', from], { env })
-  for (const [path, content] of Object.entries(files)) {
-    const blob = await git.text(['hash-object', '-w', '--stdin'], { input: content })
-    await git.run(['update-index', '--add', '--cacheinfo', `100644,${blob},${path}`], { env })
-  }
-  const tree = await git.text(['write-tree'], { env })
-  const parents = from === undefined ? [] : ['-p', from]
-  const commit = await git.text(['commit-tree', tree, ...parents, '-m', message])
-  await git.run(['update-ref', `refs/heads/${branch}`, commit])
-  return commit
+/** Commits files on a branch of a bare repository, in one go. */
+async function commitOn(
+  state: RepoState,
+  git: Git,
+  branch: string,
+  files: Record<string, string>,
+  message: string,
+): Promise<string> {
+  const from = (await state.facts.tip(branch)) ?? (branch === 'main' ? undefined : await state.facts.tip('main'))
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`
+  const seconds = 1_767_225_600 + ++pushes
+  const lines = [
+    `commit refs/heads/${branch}\n`,
+    `committer Ada Tester <ada@example.com> ${seconds} +0000\n`,
+    data(`${message}\n`),
+    ...(from === undefined ? [] : [`from ${from}\n`]),
+    ...Object.entries(files).map(([path, content]) => `M 100644 inline ${path}\n${data(content)}`),
+  ]
+  await git.run(['fast-import', '--quiet'], { input: lines.join('') })
+  return (await state.facts.tip(branch)) as string
 }
+
+let pushes = 0
