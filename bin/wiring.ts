@@ -7,6 +7,7 @@ import type { GateSpec } from '../core/contracts/gate.ts'
 import type { FileReader, Method } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
+import type { GithubForge } from '../forge/github/index.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
 import { decisionsIn, routingFor } from './routing.ts'
@@ -56,7 +57,7 @@ export async function configHere(context: Context): Promise<Config> {
 /** Opens the place where issues live, by the working tree's configuration unless the command line names another. */
 export async function openIssues(context: Context, override: 'local' | 'github' | undefined): Promise<Here & { forge: Forge }> {
   const here = await openHere(context)
-  return { ...here, forge: await forgeOf(context, here.repository, here.config, override) }
+  return { ...here, ...(await forgeOf(context, here.repository, here.config, override)) }
 }
 
 /**
@@ -77,12 +78,10 @@ export async function openPorts(
   ])
   const opened = await openRepository(context.cwd, context.env)
   const config = await committedConfig(opened)
-  const isHosted = (options.forge ?? config.forge) === 'github'
-  const repository = isHosted ? await withheldFrom(context, opened) : opened
-  const { env } = isHosted ? repository : context
+  const { forge, repository } = await forgeOf(context, opened, config, options.forge)
+  const { env } = repository
   const script = await agents.loadScript(readerAt(repository.git, 'HEAD'))
   const { display } = options
-  const forge = await forgeOf(context, repository, config, options.forge)
   return {
     repository,
     forge,
@@ -104,27 +103,51 @@ export async function openPorts(
   }
 }
 
+/**
+ * Opens the forge, and the repository as it is to be used with it. With one on another machine git and everything that is
+ * started is without the forge's tokens, and git itself may ask for one through the forge.
+ */
 async function forgeOf(
   context: Context,
   repository: Repository,
   config: Config,
   override: 'local' | 'github' | undefined,
-): Promise<Forge> {
-  const { clock, ids, env, signal } = context
+): Promise<{ forge: Forge; repository: Repository }> {
   if ((override ?? config.forge) === 'local') {
     const { localForge } = await import('../forge/local.ts')
-    return localForge({ repository, config, clock, ids })
+    return { repository, forge: localForge({ repository, config, clock: context.clock, ids: context.ids }) }
   }
-  const [{ githubForge }, withheld] = await Promise.all([import('../forge/github/index.ts'), withheldFrom(context, repository)])
-  const onWait = (text: string) => context.stderr.write(`${text}\n`)
-  return githubForge({ repository: withheld, config, clock, ids, env, signal, onWait, onFolder: removeAtExit })
+  return openHosted(context, repository, config)
 }
 
-/** The same repository whose git and children are started without the forge's tokens. */
-async function withheldFrom(context: Context, repository: Repository): Promise<Repository> {
-  const [{ openGit }, { withoutCredentials }] = await Promise.all([import('../core/git.ts'), import('../forge/github/names.ts')])
+/** Opens GitHub for a clone. `patienceMs` says how long an outage is waited for. */
+export async function openHosted(
+  context: Context,
+  repository: Repository,
+  config: Config,
+  patienceMs?: number,
+): Promise<{ forge: GithubForge; repository: Repository }> {
+  const [{ githubForge, withoutCredentials }, { openGit }] = await Promise.all([
+    import('../forge/github/index.ts'),
+    import('../core/git.ts'),
+  ])
+  const { clock, ids, signal } = context
+  const { dir } = repository.git
   const env = withoutCredentials(context.env)
-  return { ...repository, env, git: openGit(repository.git.dir, env) }
+  const plain = { ...repository, env, git: openGit(dir, env) }
+  const forge = await githubForge({
+    repository: plain,
+    config,
+    clock,
+    ids,
+    env: context.env,
+    signal,
+    onWait: (text) => context.stderr.write(`${text}\n`),
+    onFolder: removeAtExit,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  })
+  const access = await forge.gitAccess()
+  return { forge, repository: { ...plain, git: openGit(dir, { ...env, ...access.env }) } }
 }
 
 function removeAtExit(folder: string): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Actor, EventData, EventInput, EventType, PlacedEntry } from '../core/contracts/event.ts'
 import { branchOf, type ModeId, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { type Git, openGit } from '../core/git.ts'
+import type { Git } from '../core/git.ts'
 import type { Lease } from '../core/lease.ts'
 import { machineFacts } from '../core/privacy.ts'
 import { pushBranch } from '../core/push.ts'
@@ -156,7 +156,7 @@ class OpenDesk implements Desk {
     this.ports = ports
     this.ticket = ticket
     this.worktree = worktree
-    this.git = openGit(worktree.dir, ports.env)
+    this.git = ports.repository.git.at(worktree.dir)
     this.folder = folder
     this.asked = asked
     this.#entries = [...entries]

@@ -15,7 +15,10 @@ export interface GitOptions {
   env?: Readonly<Record<string, string>>
   /** Exit codes that are answers rather than errors; `[0]` unless told. */
   okExit?: readonly number[]
-  /** Runs the repository's own hooks; off unless told, since they execute files of the tree. */
+  /**
+   * Runs the repository's own hooks; off unless told, since they execute files of the tree. What git would ask for a
+   * password is then not handed down, since a hook could ask it, too.
+   */
   hooks?: boolean
   /** Milliseconds; 120,000 unless told. */
   timeoutMs?: number
@@ -117,6 +120,11 @@ function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   return { ...kept, ...AS_IS, LC_ALL: 'C', LANGUAGE: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_EDITOR: ':' }
 }
 
+/** A hook could ask what git asks, so it is not told of it. */
+function withoutAskpass(env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== 'GIT_ASKPASS'))
+}
+
 async function execute(
   runGit: RunGit,
   dir: string,
@@ -124,11 +132,12 @@ async function execute(
   args: readonly string[],
   options: GitOptions,
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
+  const env = { ...base, ...options.env }
   const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(runGit, dir, base)) : []
   const { stdout, code, signal, timedOut, ...end } = await runGit({
     dir,
     args: [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args)],
-    env: { ...base, ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...options.env },
+    env: { ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...(options.hooks ? withoutAskpass(env) : env) },
     input: options.input ?? '',
     timeoutMs: options.timeoutMs ?? 120_000,
   }).catch((cause: NodeJS.ErrnoException) => {

@@ -17,7 +17,7 @@ import type { Context } from '../context.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
 import { clean, counted, table } from '../display/text.ts'
 import { ownGitDir } from '../hook-program.ts'
-import { openHere } from '../wiring.ts'
+import { openHere, openHosted } from '../wiring.ts'
 
 export default defineCommand({
   description:
@@ -42,19 +42,36 @@ export default defineCommand({
 })
 
 async function tellSurroundings(context: Context, json: boolean): Promise<number> {
-  const { cwd, env } = context
+  const forge = await askForge(context)
   const around = await inspectSurroundings({
-    cwd,
-    env,
+    cwd: context.cwd,
+    env: forge.env,
     node: process.versions.node,
     platform: process.platform,
     release: release(),
   })
-  const findings = await withHooks(context, around)
+  const findings = [...(await withHooks(context, around)), ...forge.findings]
   const failed = findings.filter(({ level }) => level === 'fail').length
   if (json) context.stdout.write(`${JSON.stringify({ ok: failed === 0, findings })}\n`)
   else context.stdout.write(`${findingsText(findings, paintFor(context))}\n`)
   return failed > 0 ? 1 : 0
+}
+
+/** Looks at a forge on another machine, where one is configured; git is then asked to speak with it as it will later. */
+async function askForge(context: Context): Promise<{ env: NodeJS.ProcessEnv; findings: SurroundingFinding[] }> {
+  const { env } = context
+  // Without a repository, or with a configuration that does not read, the surroundings say so.
+  const here = await openHere(context).catch(() => undefined)
+  if (here?.config.forge !== 'github') return { env, findings: [] }
+  const { inspectForge, withoutCredentials } = await import('../../forge/github/index.ts')
+  try {
+    const { forge } = await openHosted(context, here.repository, here.config, 0)
+    const access = await forge.gitAccess()
+    return { env: { ...withoutCredentials(env), ...access.env }, findings: await inspectForge(forge, here.config, env) }
+  } catch (error) {
+    if (!(error instanceof ValuetrainError)) throw error
+    return { env, findings: [{ id: 'forge', level: 'fail', what: error.message, todo: error.hint ?? null }] }
+  }
 }
 
 /** Puts what a probe commit shows in the place of what files and settings alone tell about hooks. */

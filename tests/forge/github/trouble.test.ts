@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -309,18 +309,21 @@ describe('the token', () => {
     const access = await forge.gitAccess()
     const trace = join(outside, 'trace')
     const hook = `#!/bin/sh\nenv > ${join(outside, 'hook-env')}\nps axeww -o args > ${join(outside, 'ps')} 2>/dev/null\nexit 0\n`
-    await clone.write({ '.git/hooks/pre-push': hook })
-    await promisify(execFile)('chmod', ['+x', join(dir, '.git/hooks/pre-push')])
-    const traced = openGit(dir, {
-      ...env,
-      ...access.env,
+    await clone.write({ '.git/hooks/pre-push': hook, '.git/hooks/pre-commit': hook.replace('hook-env', 'commit-env') })
+    for (const name of ['pre-push', 'pre-commit']) await chmod(join(dir, '.git/hooks', name), 0o755)
+    await git.run(['checkout', '--quiet', '-b', 'phase/build_1'])
+    await clone.commit({ 'a.txt': 'a\n' })
+    const traces = {
       GIT_TRACE: trace,
       GIT_TRACE_CURL: `${trace}-curl`,
       GIT_TRACE_SETUP: `${trace}-setup`,
-    })
-    await git.run(['checkout', '--quiet', '-b', 'phase/build_1'])
-    await clone.commit({ 'a.txt': 'a\n' })
-    await traced.run(['push', '--quiet', 'origin', 'phase/build_1'], { hooks: true })
+      GIT_TERMINAL_PROMPT: '0',
+    }
+    // By a git that runs hooks as it would for a person; ours hands them nothing to ask.
+    const push = ['push', '--quiet', 'origin', 'phase/build_1']
+    await promisify(execFile)('git', push, { cwd: dir, env: { ...env, ...access.env, ...traces } })
+    const commit = ['commit', '--quiet', '--allow-empty', '-m', 'More']
+    await openGit(dir, { ...env, ...access.env }).run(commit, { hooks: true })
     const change = await forge.openChange({
       ticket: 'build_1',
       issue: number,
@@ -342,7 +345,9 @@ describe('the token', () => {
       }
     }
     expect(holding).toEqual([])
+    expect(await readFile(`${trace}-curl`, 'utf8')).toMatch(/authorization: (?:Basic )?<redacted>/i)
     expect(await readFile(join(outside, 'hook-env'), 'utf8')).toContain('GIT_ASKPASS')
+    expect(await readFile(join(outside, 'commit-env'), 'utf8')).not.toContain('GIT_ASKPASS')
     const shown = JSON.stringify([
       await stand.as('owner')('GET', `/repos/${at.fullName}/pulls/${change.id}`),
       await stand.as('owner')('GET', `/repos/${at.fullName}/issues/${number}/comments`),
