@@ -57,10 +57,10 @@ export async function openTraining(context: Pick<Context, 'cwd' | 'env'>): Promi
     env: childEnvironment(context.env, config.workspace.env),
     places: [root, acceleratorFolder(repository.stateDir)],
     branch: config.branch,
-    runs: runsIn(root),
+    runs: runsIn(root, git),
     shared:
       base === undefined
-        ? { reader: readerOf(root), runs: runsIn(root) }
+        ? { reader: readerOf(root), runs: runsIn(root, git) }
         : { reader: readerAt(git, base), runs: runsAt(git, base) },
   }
 }

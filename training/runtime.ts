@@ -71,7 +71,7 @@ async function turn(
     stateDir,
     git: openGit(request.cwd, env),
     reader: readerOf(request.cwd),
-    runs: runsIn(request.cwd),
+    runs: runsIn(request.cwd, openGit(request.cwd, env)),
     clock,
     ids,
     signal: AbortSignal.any([request.signal, timeout]),

@@ -69,6 +69,7 @@ export default defineCommand({
     display.say(`backend ${backends.reason}`)
     try {
       const outcome = await executeRun({
+        store: place.runs.store,
         config,
         root: place.root,
         env: place.env,

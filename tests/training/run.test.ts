@@ -26,7 +26,8 @@ import {
   runsIn,
   workFolder,
 } from '../../training/run/index.ts'
-import { keptRows } from '../../training/run/thin.ts'
+import { jsonl } from '../../training/run/journal.ts'
+import { keptRows, rowsWithin } from '../../training/run/thin.ts'
 import { bytesOf, emptyFolder, interrupted, orderOf, tiny } from './runs.ts'
 
 async function done(order: RunOrder) {
@@ -254,6 +255,18 @@ describe('runs beside each other', () => {
     expect(kept.length).toBeLessThanOrEqual(102)
     expect(kept.map(({ steps }) => steps)).toEqual(expect.arrayContaining([0, 1_234, 4_321, 4_999]))
     expect(keptRows(rows.slice(0, 50), 100)).toEqual(rows.slice(0, 50))
+  })
+
+  it('keeps its measurements to what plain git should carry, the same share of every learner', () => {
+    const rows = [1, 2, 3].flatMap((seed) =>
+      Array.from({ length: 4_000 }, (_, n) => ({ seed, steps: n, metrics: { loss: n === 99 ? -7 : 0.123456789 } })),
+    )
+    const kept = rowsWithin(rows, 100_000)
+    expect(Buffer.byteLength(jsonl(kept))).toBeLessThanOrEqual(100_000)
+    expect(Buffer.byteLength(jsonl(kept))).toBeGreaterThan(80_000)
+    const each = [1, 2, 3].map((seed) => kept.filter((row) => row.seed === seed).map(({ steps }) => steps))
+    expect(each[1]).toEqual(each[0])
+    expect(each[2]).toEqual(expect.arrayContaining([0, 99, 3_999]))
   })
 })
 

@@ -25,6 +25,7 @@ export async function trainPhase(work: PhaseWork): Promise<PhaseResult> {
     root,
     env,
     stateDir,
+    store: runs.store,
     backends,
     champion,
     provenance: { commit, dirty: changed.length > 0, source: file },

@@ -3,7 +3,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { randomFrom } from '../random.ts'
 import { pairCases, pairedDifference } from '../stats/index.ts'
 import type { OutcomeRow } from '../types.ts'
-import { type StoredRun, wasDirty } from './folder.ts'
+import { contentOf, type StoredRun, wasDirty } from './folder.ts'
 
 /** One line of `runs list`. */
 export interface RunLine {
@@ -72,9 +72,10 @@ export async function compareRuns(a: StoredRun, b: StoredRun): Promise<Compariso
 }
 
 /** Returns `eval.json`, as far as comparing needs it. */
-export async function evaluationOf({ source, folder, id }: StoredRun): Promise<{ suite: unknown; candidate: OutcomeRow[] }> {
-  const text = (await source.read(`${folder}/eval.json`))?.toString('utf8')
-  if (text === undefined) throw new ValuetrainError('VT_RUN_ALTERED', `run ${id} has no eval.json`, { kind: 'environment' })
+export async function evaluationOf(stored: StoredRun): Promise<{ suite: unknown; candidate: OutcomeRow[] }> {
+  const text = (await contentOf(stored, 'eval.json'))?.toString('utf8')
+  if (text === undefined)
+    throw new ValuetrainError('VT_RUN_ALTERED', `run ${stored.id} has no eval.json`, { kind: 'environment' })
   return JSON.parse(text) as { suite: unknown; candidate: OutcomeRow[] }
 }
 

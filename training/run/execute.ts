@@ -19,7 +19,7 @@ import { type Meter, openMeter } from './meter.ts'
 import { type PreparedRun, prepareRun, type RunOrder, RunStopped } from './order.ts'
 import { renderReport } from './report.ts'
 import { type RunState, wayBack } from './state.ts'
-import { keptRows } from './thin.ts'
+import { rowsWithin } from './thin.ts'
 import { type TrainedPolicy, trainSeed } from './training.ts'
 import { judgeRun, type Measured, type RunVerdict, rulesOf } from './verdict.ts'
 
@@ -121,7 +121,7 @@ async function finish(
   if (journal.state === 'gating') await journal.enter('committing', { verdict: verdict.verdict })
   if (journal.state === 'committing')
     await journal.enter('done', { verdict: verdict.verdict, ms: Math.round(meter.ms()), usd: meter.usd() })
-  const kept = keptRows(rows)
+  const kept = rowsWithin(rows)
   const seeds = seedsOf(config).map((seed) => ({
     seed,
     mean: meanScore(measured.candidate.filter((row) => row.seed === seed)),
@@ -151,6 +151,7 @@ async function finish(
     },
     files,
     new Map([['events.jsonl', jsonl(journal.events)]]),
+    order.store,
   )
   return { state: 'done', run: id, folder, verdict, version, written, usd: meter.usd(), ms: meter.ms() }
 }

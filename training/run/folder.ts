@@ -13,6 +13,7 @@ import type { Git } from '../../core/git.ts'
 import { readerAt, readerOf } from '../../core/reader.ts'
 import { MODEL_FILE, parsePolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
 import type { PolicyModel } from '../types.ts'
+import { type ArtifactStore, artifactStore, pointedAt, routed } from './artifact.ts'
 import { RUN_DIGITS, runHash } from './identity.ts'
 import type { MetricRow } from './journal.ts'
 import type { RunVerdict } from './verdict.ts'
@@ -44,6 +45,8 @@ export interface RunSource {
   read(path: string): Promise<Buffer | undefined>
   folders(folder: string): Promise<string[]>
   list(folder: string): Promise<string[]>
+  /** Where the bytes behind pointers are; absent where there is no repository. */
+  readonly store?: ArtifactStore
 }
 
 /** A run as it lies in the repository, checked. */
@@ -57,10 +60,11 @@ export interface StoredRun {
   source: RunSource
 }
 
-/** Returns the runs of a working tree. */
-export function runsIn(root: string): RunSource {
+/** Returns the runs of a working tree. @param git of its repository, for files that are too large for the tree */
+export function runsIn(root: string, git?: Git): RunSource {
   const reader = readerOf(root)
   return {
+    ...(git === undefined ? {} : { store: artifactStore(git, root) }),
     source: 'the working tree',
     async read(path) {
       return readFile(await resolveInside(root, path)).catch((cause: NodeJS.ErrnoException) => {
@@ -77,6 +81,7 @@ export function runsIn(root: string): RunSource {
 export function runsAt(git: Git, commit: string): RunSource {
   const reader = readerAt(git, commit)
   return {
+    store: artifactStore(git, '.'),
     source: commit,
     async read(path) {
       const found = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}:${path}`], {
@@ -136,7 +141,7 @@ export async function readRun(source: RunSource, id: string): Promise<StoredRun>
   for (const [name, { sha256: digest }] of Object.entries(manifest.files)) {
     const content = name.includes('/') || name.startsWith('.') ? undefined : await source.read(`${folder}/${name}`)
     if (content === undefined) problems.push(`${name} is missing`)
-    else if (sha256(content) !== digest) problems.push(`${name} was changed`)
+    else if ((pointedAt(content) ?? sha256(content)) !== digest) problems.push(`${name} was changed`)
     else contents.set(name, content)
   }
   const known = new Set([...Object.keys(manifest.files), MANIFEST_FILE, 'events.jsonl'])
@@ -147,15 +152,38 @@ export async function readRun(source: RunSource, id: string): Promise<StoredRun>
   return { id, folder, manifest, verdict, events: parseLines(events), source }
 }
 
-/** Returns the policy of a run. */
-export async function policyOfRun({ source, folder, id }: StoredRun): Promise<PolicyModel> {
-  const [weights, model] = await Promise.all([source.read(`${folder}/${WEIGHTS_FILE}`), source.read(`${folder}/${MODEL_FILE}`)])
+/**
+ * Returns a file of a run, from the store where a pointer stands for it.
+ *
+ * @throws VT_ARTIFACT_ABSENT when neither this clone nor Git LFS has its bytes
+ */
+export async function contentOf({ source, folder, id }: StoredRun, name: string): Promise<Buffer | undefined> {
+  const content = await source.read(`${folder}/${name}`)
+  const digest = content === undefined ? undefined : pointedAt(content)
+  if (digest === undefined) return content
+  const found = await source.store?.get(digest)
+  if (found !== undefined) return found
+  throw new ValuetrainError(
+    'VT_ARTIFACT_ABSENT',
+    `${name} of run ${id} is not in this clone, only its pointer (sha256 ${digest.slice(0, 12)})`,
+    {
+      kind: 'environment',
+      hint: 'fetch it with `git lfs pull`, copy it from the clone that trained, or train the run again; it gives the same bytes',
+      details: { sha256: digest },
+    },
+  )
+}
+
+/** Returns the policy of a run. @throws VT_ARTIFACT_ABSENT when its weights are elsewhere */
+export async function policyOfRun(stored: StoredRun): Promise<PolicyModel> {
+  const { id } = stored
+  const [weights, model] = await Promise.all([contentOf(stored, WEIGHTS_FILE), contentOf(stored, MODEL_FILE)])
   return parsePolicy({ weights: weights ?? new Uint8Array(), model: model?.toString('utf8') ?? '' }, `run ${id}`)
 }
 
 /** Returns what a run measured while it trained. */
-export async function metricsOfRun({ source, folder }: StoredRun): Promise<MetricRow[]> {
-  return parseLines((await source.read(`${folder}/metrics.jsonl`))?.toString('utf8') ?? '') as unknown as MetricRow[]
+export async function metricsOfRun(stored: StoredRun): Promise<MetricRow[]> {
+  return parseLines((await contentOf(stored, 'metrics.jsonl'))?.toString('utf8') ?? '') as unknown as MetricRow[]
 }
 
 /** Returns whether a run's tree was clean, by what it recorded when it was planned; undefined when it does not say. */
@@ -169,6 +197,7 @@ export function wasDirty({ events }: Pick<StoredRun, 'events'>): boolean | undef
  *
  * @param files by name; `run.yaml` is made from them
  * @param beside files that no hash covers: `events.jsonl`
+ * @param store for files that are too large for the tree; without one they are written as they are
  * @throws VT_RUN_NOT_REPRODUCED when the folder is there with another result (T701)
  */
 export async function writeRunFolder(
@@ -176,6 +205,7 @@ export async function writeRunFolder(
   manifest: Omit<Manifest, 'files' | 'result' | 'schema'>,
   files: ReadonlyMap<string, string | Uint8Array>,
   beside: ReadonlyMap<string, string>,
+  store?: ArtifactStore,
 ): Promise<{ folder: string; manifest: Manifest; written: boolean }> {
   const listed = Object.fromEntries(
     [...files]
@@ -211,7 +241,9 @@ export async function writeRunFolder(
   try {
     await rm(draft, { recursive: true, force: true })
     await mkdir(draft, { recursive: true })
-    for (const [name, content] of [...files, ...beside]) await writeFile(join(draft, name), content)
+    for (const [name, content] of [...files, ...beside]) {
+      await writeFile(join(draft, name), await routed(`${folder}/${name}`, content, store))
+    }
     await writeFile(join(draft, MANIFEST_FILE), YAML.stringify(whole, { lineWidth: 0 }))
     await rename(draft, target)
   } catch (cause) {

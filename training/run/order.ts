@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { PolicyModel } from '../types.ts'
+import type { ArtifactStore } from './artifact.ts'
 import type { Backends } from './backends.ts'
 import type { TrainConfig } from './config.ts'
 import { RUN_DIGITS, type RunInputs, runHash, runInputs } from './identity.ts'
@@ -27,6 +28,8 @@ export interface Provenance {
 export interface RunOrder extends Surroundings {
   config: TrainConfig
   stateDir: string
+  /** For files that are too large for the tree. */
+  store?: ArtifactStore | undefined
   backends: Backends
   champion: Champion | undefined
   provenance: Provenance

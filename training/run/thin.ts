@@ -1,7 +1,22 @@
-import type { MetricRow } from './journal.ts'
+import { jsonl, type MetricRow } from './journal.ts'
 
 /** Points a learner keeps in `metrics.jsonl`. */
 export const MOST_POINTS = 2_000
+
+/** Bytes of `metrics.jsonl` that plain git should carry at most. */
+export const MOST_BYTES = 1_000_000
+
+/** Returns as many rows as `keptRows` keeps within `bytes`, each learner the same share. */
+export function rowsWithin(rows: readonly MetricRow[], bytes = MOST_BYTES): MetricRow[] {
+  let limit = MOST_POINTS
+  for (;;) {
+    const kept = keptRows(rows, limit)
+    const size = Buffer.byteLength(jsonl(kept))
+    // The rows of the extremes stay, however few are asked for.
+    if (size <= bytes || limit <= 2) return kept
+    limit = Math.max(2, Math.min(limit - 1, Math.floor((0.95 * limit * bytes) / size)))
+  }
+}
 
 /**
  * Returns at most about `limit` rows of each learner: evenly taken, with the first and the last, and the rows at which
