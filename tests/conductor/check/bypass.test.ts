@@ -68,7 +68,56 @@ const ROUND: Record<string, (repository: TestRepository) => Promise<unknown>> = 
   },
 }
 
-it('tells each commit of a ticket’s branch that went round the hooks, also where no hook could see it', async () => {
+/** Ways to make a commit that hooks do judge, in whatever shape. */
+const THROUGH: Record<string, (repository: TestRepository) => Promise<unknown>> = {
+  commit: async (r) => [await stage(r), await run(r, 'commit', '-qm', 'Through them')],
+  'commit --all': async (r) => {
+    await writeFile(join(r.dir, 'README.md'), `content ${++count}\n`)
+    await run(r, 'commit', '-qam', 'All')
+  },
+  'commit of one path, with something else staged': async (r) => {
+    await stage(r, 'other.txt')
+    await writeFile(join(r.dir, 'README.md'), `content ${++count}\n`)
+    await run(r, 'commit', '-qm', 'One', 'README.md')
+    await run(r, 'commit', '-qm', 'The other')
+  },
+  'commit --allow-empty': async (r) => run(r, 'commit', '-q', '--allow-empty', '-m', 'Empty'),
+  'commit --amend with new content': async (r) => [
+    await stage(r),
+    await run(r, 'commit', '-qm', 'Through them'),
+    await stage(r),
+    await run(r, 'commit', '-q', '--amend', '--no-edit'),
+  ],
+  'commit --amend -m': async (r) => run(r, 'commit', '-q', '--amend', '-m', 'In other words'),
+  'rebase, reword': async (r) => run(r, '-c', 'sequence.editor=sed -i s/^pick/reword/', 'rebase', '-q', '-i', 'HEAD~1'),
+  'rebase, fixup': async (r) => [
+    await stage(r),
+    await run(r, 'commit', '-qm', 'Through them'),
+    await run(r, '-c', 'sequence.editor=sed -i 2s/^pick/fixup/', 'rebase', '-q', '-i', 'HEAD~2'),
+  ],
+  'merge --squash, then commit': async (r) => {
+    await beside(r)
+    await run(r, 'merge', '-q', '--squash', 'side')
+    await run(r, 'commit', '-qm', 'Squash')
+  },
+}
+
+async function ungatedIn(repository: TestRepository): Promise<{ ok: boolean; errors: Set<string> }> {
+  const { stdout, stderr } = await openTerminal({ dir: repository.dir, env: repository.env }).run(
+    'check',
+    '--base',
+    'main',
+    '--json',
+  )
+  if (stdout === '') throw new Error(stderr)
+  const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: { rule: string; severity: string; commit: string }[] }
+  const errors = findings.filter(({ rule, severity }) => /^(?:ungated|evidence)/.test(rule) && severity === 'error')
+  return { ok, errors: new Set(errors.map(({ commit }) => commit)) }
+}
+
+it('tells each commit of a ticket’s branch that went round the hooks, also where no hook could see it', {
+  timeout: 300_000,
+}, async () => {
   const repository = await makeHooked()
   await run(repository, 'switch', '-q', '-c', TICKET)
   const made: Record<string, string> = {}
@@ -79,13 +128,19 @@ it('tells each commit of a ticket’s branch that went round the hooks, also whe
     expect([how, head]).not.toEqual([how, before])
     made[how] = typeof said === 'string' && /^[0-9a-f]{40}$/.test(said) ? said : head
   }
-  const { stdout } = await openTerminal({ dir: repository.dir, env: repository.env }).run('check', '--base', 'main', '--json')
-  const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: { rule: string; severity: string; commit: string }[] }
-  const told = new Set(
-    findings.filter(({ rule, severity }) => rule === 'ungated-commit' && severity === 'error').map(({ commit }) => commit),
-  )
-  const untold = Object.entries(made).filter(([, commit]) => !told.has(commit))
+  const { ok, errors } = await ungatedIn(repository)
+  const untold = Object.entries(made).filter(([, commit]) => !errors.has(commit))
   expect({ ok, untold }).toEqual({ ok: false, untold: [] })
   // What leaves no hook to run leaves no record here; the check above does not need one.
   expect((await recordsIn(repository)).length).toBeLessThan(Object.keys(ROUND).length)
+})
+
+it('accuses nothing that went through the hooks, in whatever shape it was made', { timeout: 300_000 }, async () => {
+  const repository = await makeHooked({ 'README.md': '# Example\n' })
+  await run(repository, 'switch', '-q', '-c', TICKET)
+  for (const make of Object.values(THROUGH)) await make(repository)
+  const commits = (await run(repository, 'rev-list', 'main..HEAD')).split('\n')
+  const { errors } = await ungatedIn(repository)
+  expect({ accused: [...errors].filter((commit) => commits.includes(commit)) }).toEqual({ accused: [] })
+  expect(commits.length).toBeGreaterThan(6)
 })
