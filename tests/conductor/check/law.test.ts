@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runIssue } from '../../../conductor/run.ts'
 import { systemClock } from '../../../core/clock.ts'
+import type { PlacedEntry } from '../../../core/contracts/event.ts'
 import { type Git, openGit } from '../../../core/git.ts'
 import { systemIds } from '../../../core/ids.ts'
-import { parseSegment, renderSegment, type Segment, sealEntry } from '../../../sessions/index.ts'
+import { readerAt } from '../../../core/reader.ts'
+import { loadSession, parseSegment, renderSegment, type Segment, sealEntry } from '../../../sessions/index.ts'
 import { openTerminal, type Ran } from '../../bin/terminal.ts'
 import { makeRepository, type TestRepository } from '../../support/repository.ts'
 import { CONFIG, issueFile, joinLine } from '../line.ts'
@@ -116,7 +118,7 @@ const TICKET = 'Valuetrain-Ticket: build_1'
 
 describe('a delivered ticket', () => {
   it('passes with nothing found, and says the same in a worktree, in a clone and in continuous integration', async () => {
-    const { repository } = await deliveredTicket()
+    const { repository, line } = await deliveredTicket()
     const here = placeAt(repository.dir, repository.git, repository.env)
     const worktree = join(`${repository.dir}.worktrees`, 'build_1')
     const places = [
@@ -133,6 +135,14 @@ describe('a delivered ticket', () => {
     expect(first).toMatchObject({ code: 0, ok: true, findings: [], merge: 'same', waivers: [] })
     expect(Object.keys(places[0]?.gates ?? {})).toEqual(expect.arrayContaining(['test', 'required-items', 'summary', 'secrets']))
     for (const other of others) expect(other).toEqual(first)
+
+    // A stranger's plain clone has every verdict that was ever given.
+    const { entries } = await loadSession(readerAt(detached.git, 'HEAD'), 'build_1')
+    const verdicts = (found: readonly PlacedEntry[]) =>
+      found.flatMap((entry) => (entry.type === 'GATE_JUDGED' && entry.data !== null ? [entry.data.result] : []))
+    expect(await detached.git.text(['for-each-ref', 'refs/valuetrain'])).toBe('')
+    expect(verdicts(entries)).toEqual(verdicts(line.written.map(({ entry }) => entry)))
+    expect(verdicts(entries).length).toBeGreaterThan(5)
   })
 
   it('is judged anew each time, unless one asks to repeat what the session says of the very same question', async () => {
