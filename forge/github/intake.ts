@@ -35,7 +35,7 @@ interface IssueEvent {
 }
 
 /** The standing of the label that starts work. */
-type Allowed = { event: IssueEvent } | { hold: string }
+type Allowed = { event: IssueEvent; renamedBy?: string } | { hold: string }
 
 /** Opens the intake. Labels decide nothing by themselves: what counts is who set the label that starts work, and on what text. */
 export function openIntake({ client, people, intents, labels, stateDir }: IntakeOptions): Intake {
@@ -55,7 +55,7 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
   /** Issues with what is kept of them; keeps what is new. */
   async function intentsFor(raws: readonly RawIssue[]): Promise<Map<number, Intent | { hold: string }>> {
     const found = new Map<number, Intent | { hold: string }>()
-    const fresh: { raw: RawIssue; event: IssueEvent }[] = []
+    const fresh: { raw: RawIssue; event: IssueEvent; renamedBy?: string }[] = []
     const opened = await readOpened(stateDir)
     let isFetched = false
     for (const raw of raws) {
@@ -71,11 +71,11 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
         intent = await intents.read(raw.number)
       }
       if (isFor(intent, allowed.event)) found.set(raw.number, intent as Intent)
-      else if (opened[raw.number] !== allowed.event.id) fresh.push({ raw, event: allowed.event })
+      else if (opened[raw.number] !== allowed.event.id) fresh.push({ raw, ...allowed })
     }
     const made: Intent[] = []
-    for (const { raw, event } of fresh) {
-      const edited = await editedSince(client, raw.number, event)
+    for (const { raw, event, renamedBy } of fresh) {
+      const edited = renamedBy ? editedBy(renamedBy, event) : await editedSince(client, raw.number, event)
       if (edited === undefined) made.push(intentOf(raw, event))
       else found.set(raw.number, { hold: edited })
     }
@@ -132,14 +132,15 @@ function sameLabel(a: string, b: string): boolean {
 async function whoAllowed(client: Client, people: People, issue: number, auto: string): Promise<Allowed> {
   const route = 'GET /repos/{owner}/{repo}/issues/{issue_number}/events'
   const events = await client.list<IssueEvent>(route, { issue_number: issue }, 'look')
-  const own = events.filter(({ event, label }) => /^(?:un)?labeled$/.test(event) && sameLabel(label?.name ?? '', auto))
-  const last = own.sort((a, b) => a.id - b.id).at(-1)
+  // In the order in which they happened.
+  const at = events.findLastIndex(({ event, label }) => /^(?:un)?labeled$/.test(event) && sameLabel(label?.name ?? '', auto))
+  const last = events[at]
   if (last?.event !== 'labeled') return { hold: `nobody is recorded to have set ${auto}; take it off and set it again` }
   const login = last.actor?.login
   if (login === undefined) return { hold: `${auto} was set by a deleted account` }
-  if (login === (await people.login())) return { event: last }
-  const permission = await people.permissionOf(login)
-  if (mayWrite(permission)) return { event: last }
+  const renamed = events.slice(at + 1).findLast(({ event }) => event === 'renamed')
+  const allowed = { event: last, ...(renamed ? { renamedBy: renamed.actor?.login ?? 'somebody' } : {}) }
+  if (login === (await people.login()) || mayWrite(await people.permissionOf(login))) return allowed
   return { hold: `${auto} was set by ${login}, who has no write access` }
 }
 
@@ -159,7 +160,11 @@ async function editedSince(client: Client, issue: number, event: IssueEvent): Pr
   })
   const edited = found?.repository?.issue
   if (!edited?.lastEditedAt || Date.parse(edited.lastEditedAt) <= Date.parse(event.created_at) + 999) return undefined
-  return `edited by ${edited.editor?.login ?? 'somebody'} after ${event.actor?.login} allowed it; take the label off and set it again to allow the new text`
+  return editedBy(edited.editor?.login ?? 'somebody', event)
+}
+
+function editedBy(login: string, { actor }: IssueEvent): string {
+  return `edited by ${login} after ${actor?.login} allowed it; take the label off and set it again to allow the new text`
 }
 
 /** A delivery knows who and when, and not the event's id; the clocks are both the forge's. */

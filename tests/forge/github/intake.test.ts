@@ -54,14 +54,17 @@ describe('an issue with the label that starts work', () => {
   it('is held when its text is edited afterwards, also before it was first seen, until it is allowed again', async () => {
     const { at, api, owner, open } = await place('edited')
     const early = await open('Edited before', ['auto'])
+    const renamed = await open('Renamed before', ['auto'])
     const late = await open('Edited after', ['auto'])
     // The forge's times have seconds; an edit in the same second is not told apart.
     await new Promise((resolve) => setTimeout(resolve, 1100))
     await owner('PATCH', `${api}/${early}`, { body: 'Something else' })
+    await stand.as('triager')('PATCH', `${api}/${renamed}`, { title: 'Another name' })
     const { forge } = await cloneStand(stand, at, ALONE)
     const holds = async () => Object.fromEntries((await forge.listIssues()).map(({ number, hold }) => [number, hold]))
     const first = await holds()
     expect(first[early]).toContain('edited by owner after owner allowed it')
+    expect(first[renamed]).toContain('edited by triager after owner allowed it')
     expect(first[late]).toBeUndefined()
     await owner('PATCH', `${api}/${late}`, { title: 'Another title' })
     expect((await holds())[late]).toContain('edited after owner allowed it')

@@ -15,6 +15,7 @@ const GAPS: readonly [string, RegExp, Gap][] = [
   ['POST', /^\/issues$/, openIssue],
   ['GET', /^\/issues\/(\d+)$/, oneIssue],
   ['PATCH', /^\/issues\/(\d+)$/, editIssue],
+  ['GET', /^\/issues\/(\d+)\/events$/, events],
   ['POST', /^\/issues\/(\d+)\/labels$/, needsTriage],
   ['DELETE', /^\/issues\/(\d+)\/labels\/(.+)$/, needsTriage],
   ['POST', /^\/issues\/(\d+)\/assignees$/, assign],
@@ -198,8 +199,23 @@ async function oneIssue(world: World, state: RepoState, call: Call, [number = ''
 async function editIssue(world: World, state: RepoState, call: Call, [number = '']: string[]): Promise<Answer> {
   const edited = await world.emulator(call.token, 'PATCH', `/repos/${state.repository.fullName}/issues/${number}`, call.body)
   const isText = call.body.title !== undefined || call.body.body !== undefined
+  if (edited.status === 200 && call.body.title !== undefined) state.renamed.add(Number(number))
   if (edited.status === 200 && isText) state.edits.set(Number(number), { at: world.now(), by: call.holder.login })
   return edited
+}
+
+/** A new title is an event of its own, and a new body is none; the emulator has one word for both. */
+async function events(world: World, state: RepoState, call: Call, [number = '']: string[]): Promise<Answer> {
+  const found = await world.emulator(
+    call.token,
+    'GET',
+    `/repos/${state.repository.fullName}/issues/${number}/events?${call.query}`,
+  )
+  if (!Array.isArray(found.body)) return found
+  const isRenamed = state.renamed.has(Number(number))
+  const named = found.body.map((event) => (event.event === 'edited' && isRenamed ? { ...event, event: 'renamed' } : event))
+  const headers: Record<string, string> = found.link === '' ? {} : { link: found.link }
+  return { status: 200, body: named.filter(({ event }) => event !== 'edited'), headers }
 }
 
 async function needsTriage(_world: World, state: RepoState, call: Call): Promise<Answer | undefined> {

@@ -242,6 +242,7 @@ async function makeRepository(
     blockedBy: new Map(),
     parents: new Map(),
     edits: new Map(),
+    renamed: new Set(),
     merged: new Map(),
   }
   state.repository = {

@@ -15,6 +15,8 @@ export interface RepoState {
   blockedBy: Map<number, number[]>
   parents: Map<number, number>
   edits: Map<number, { at: string; by: string }>
+  /** Issues whose title was edited. */
+  renamed: Set<number>
   /** Pull requests that came in, with the head they came in with. */
   merged: Map<number, { commit: string; head: string; base: string }>
   /** Set when the repository goes by another name now. */
