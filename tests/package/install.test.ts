@@ -95,7 +95,7 @@ describe('the packed package, installed somewhere else with engine-strict', () =
       'dist',
       'package.json',
     ])
-    expect(packed.filter((path) => path.startsWith('bin/'))).toEqual(['bin/valuetrain.js'])
+    expect(packed.filter((path) => path.startsWith('bin/'))).toEqual(['bin/valuetrain-hook.js', 'bin/valuetrain.js'])
     for (const folder of ['dist/modes/', 'dist/templates/', 'dist/examples/first-journey/']) {
       expect(packed.some((path) => path.startsWith(folder) && !path.endsWith('.js') && !path.endsWith('.d.ts'))).toBe(true)
     }
