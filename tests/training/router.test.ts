@@ -299,6 +299,17 @@ describe('the router environment', () => {
   })
 })
 
+describe('a policy that tries the same arm for ever', () => {
+  it('is cut off after as many tries as there are arms and one', () => {
+    const env = new router.RouterEnv(table, { gate: { falsePass: 0, falseFail: 0 }, price: 0.1 })
+    let seed = 0
+    do env.reset(seed++)
+    while (env.step(3).terminated)
+    const ends = Array.from({ length: 5 }, () => env.step(3).truncated)
+    expect(ends).toEqual([false, false, false, false, true])
+  })
+})
+
 describe('lanes', () => {
   it('are sticky, split by share within a point at 10,000 cases, and only ever grow', () => {
     const keys = Array.from({ length: 10_000 }, (_, i) => `issue-${i}`)

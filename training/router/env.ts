@@ -30,6 +30,7 @@ export class RouterEnv implements Environment {
   #row: OutcomeTableRow | undefined
   #refused: number[] = []
   #spentUsd = 0
+  #tries = 0
 
   constructor(table: OutcomeTable, options: RouterEnvOptions) {
     requireRates(options.gate)
@@ -54,6 +55,7 @@ export class RouterEnv implements Environment {
     this.#row = this.#table.rows[randomFrom(seed).split('issue').below(this.#table.rows.length)]
     this.#refused = []
     this.#spentUsd = 0
+    this.#tries = 0
     return this.#observe()
   }
 
@@ -70,25 +72,36 @@ export class RouterEnv implements Environment {
     const outcome = row.outcomes[action] as Outcome
     const price = this.#options.price * outcome.usd
     this.#spentUsd += outcome.usd
+    this.#tries++
     // The gate's word on one piece of work stays what it was: trying the arm again only costs again.
     const passed = gateSays(this.#options.gate, outcome.resolved, randomFrom(this.#seed).split(`gate ${action}`))
     if (passed) return this.#end((outcome.resolved ? 1 : 0) - price, { resolved: outcome.resolved ? 1 : 0, usd: outcome.usd })
     if (!this.#refused.includes(action)) this.#refused.push(action)
+    // Whoever tries refused arms again and again is cut off; nothing else would end it.
+    const truncated = this.#tries >= this.spec.maxSteps
+    const observation = this.#observe()
+    if (truncated) this.#row = undefined
     return {
-      observation: this.#observe(),
+      observation,
       reward: -price,
       terminated: false,
-      truncated: false,
+      truncated,
       info: { resolved: 0, usd: outcome.usd },
     }
   }
 
   state(): Json {
-    return { seed: this.#seed, issue: this.#row?.issue ?? null, refused: [...this.#refused], spentUsd: this.#spentUsd }
+    return {
+      seed: this.#seed,
+      issue: this.#row?.issue ?? null,
+      refused: [...this.#refused],
+      spentUsd: this.#spentUsd,
+      tries: this.#tries,
+    }
   }
 
   restore(state: Json): void {
-    const data = state as { seed?: number; issue?: string | null; refused?: number[]; spentUsd?: number } | null
+    const data = state as { seed?: number; issue?: string | null; refused?: number[]; spentUsd?: number; tries?: number } | null
     const row = this.#table.rows.find(({ issue }) => issue === data?.issue)
     if (!Number.isSafeInteger(data?.seed) || !Array.isArray(data?.refused) || (row === undefined && data?.issue !== null)) {
       throw new ValuetrainError('VT_ENV_STATE', 'the data is no state of a router over this table', { kind: 'environment' })
@@ -97,6 +110,7 @@ export class RouterEnv implements Environment {
     this.#row = row
     this.#refused = [...data.refused]
     this.#spentUsd = data.spentUsd ?? 0
+    this.#tries = data.tries ?? data.refused.length
   }
 
   #end(reward: number, info: Readonly<Record<string, number>>): Transition {
