@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { LLMock } from '@copilotkit/aimock'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { KNOWN_AGENTS } from '../../agents/index.ts'
 import { census } from '../../core/census.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -23,6 +23,9 @@ const AGENTS = {
   codex: { install: '@openai/codex@0.169.0', model: 'gpt-5', path: '/v1/responses' },
 } as const
 type Id = keyof typeof AGENTS
+
+// A whole run takes ten seconds on an idle machine, and a minute on one that is busy.
+vi.setConfig({ testTimeout: 300_000 })
 
 const FOLDER = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'valuetrain-test-agents')
 const { ready: hasJail, why } = await probeJail(process.env)
