@@ -5,6 +5,7 @@ import { withLock } from '../core/lock.ts'
 import { defaultBase } from '../core/repository.ts'
 import { commitTree, isAncestor, mergeTree, resolveCommit, subjectTree } from '../core/tree.ts'
 import { decide } from '../gates/index.ts'
+import { hostedOf, titleOf } from './change.ts'
 import { ask } from './check-in.ts'
 import { loadDefinitions, stretchGates } from './definitions.ts'
 import type { Job, Step } from './job.ts'
@@ -26,9 +27,10 @@ export async function deliver(job: Job): Promise<Step> {
   const { repository } = desk.ports
   const base = await defaultBase(repository, definitions.config)
   await commitRecord(desk, 'Record the work')
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
-  const merged = await mergeTree(desk.git, base.commit, head)
+  const tip = await desk.git.text(['rev-parse', 'HEAD'])
+  const merged = await mergeTree(desk.git, base.commit, tip)
   if ('conflicts' in merged) return takeInBase(job, base.commit, merged.conflicts)
+  const head = hostedOf(desk.ports) ? await bringUpToDate(job, base.commit, tip, merged.tree) : tip
   const candidate = await commitTree(desk.git, {
     tree: merged.tree,
     parents: [base.commit, head],
@@ -52,6 +54,22 @@ export async function deliver(job: Job): Promise<Step> {
     verdicts: results.map(({ gate, verdict, key }) => ({ gate, verdict, key })),
   })
   return { stop: 'delivered', reason: 'the change is delivered' }
+}
+
+/** Merges a base that has moved into the branch, so that what a forge then merges is what was judged: the branch's own tree. */
+async function bringUpToDate({ desk, definitions }: Job, base: string, tip: string, tree: string): Promise<string> {
+  if (await isAncestor(desk.git, base, tip)) return tip
+  const number = desk.state.ledger.opened?.issue.number
+  const head = await commitTree(desk.git, {
+    tree,
+    parents: [tip, base],
+    message: withTrailers(`Merge ${definitions.config.branch} into ${desk.state.branch} (#${number})`, {
+      'Valuetrain-Ticket': desk.ticket,
+      'Valuetrain-Session': `${desk.segment}:${desk.head}`,
+    }),
+  })
+  await desk.git.run(['merge', '--quiet', '--ff-only', head])
+  return head
 }
 
 /** Merging a ticket came to this; `stale`: what was judged is no longer what a merge would give. */
@@ -102,11 +120,8 @@ export function inMergeTurn<T>(ports: Ports, work: () => Promise<T>): Promise<T>
   return withLock(join(ports.repository.stateDir, 'merge.lock'), work, { clock: ports.clock, waitMs: 3_600_000 })
 }
 
-function titleOf(state: TicketState): string {
-  return (state.ledger.opened?.issue.title ?? state.ticket).replace(/\s+/g, ' ').trim()
-}
-
-function mergeMessage(state: TicketState, session: string, verdict: string): string {
+/** Returns the message of the commit that merges a ticket. */
+export function mergeMessage(state: TicketState, session: string, verdict: string): string {
   const number = state.ledger.opened?.issue.number
   return withTrailers(`Merge ${state.ticket}: ${titleOf(state)}`.slice(0, 68).concat(` (#${number})`), {
     'Valuetrain-Ticket': state.ticket,

@@ -4,7 +4,7 @@ import type { Actor, EventData, EventInput, EventType, PlacedEntry } from '../co
 import { branchOf, type ModeId, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import type { Git } from '../core/git.ts'
-import type { Lease } from '../core/lease.ts'
+import { type Lease, renewLease } from '../core/lease.ts'
 import { machineFacts } from '../core/privacy.ts'
 import { pushBranch } from '../core/push.ts'
 import { readerOf } from '../core/reader.ts'
@@ -48,6 +48,8 @@ export interface Desk extends RecordedTicket {
    * @throws VT_LEASE_LOST, VT_BRANCH_MOVED
    */
   publish(): Promise<boolean>
+  /** Makes sure that the claim is still ours, before something that no claim can fence. @throws VT_LEASE_LOST, VT_REMOTE */
+  renew(): Promise<void>
   /** Lets go of the session file without ending the segment, as a killed process would; nothing when it has ended. */
   release(): Promise<void>
 }
@@ -233,6 +235,10 @@ class OpenDesk implements Desk {
     await this.#open.close(outcome)
     await commitRecord(this, `Record the session (${outcome})`)
     await this.publish()
+  }
+
+  renew(): Promise<void> {
+    return renewLease(this.ports.repository, this.#lease)
   }
 
   async publish(): Promise<boolean> {

@@ -6,7 +6,7 @@ import { decide } from '../gates/decide.ts'
 import { mayMove } from '../modes/table.ts'
 
 /** Raised when states or events change meaning, so that cached snapshots are dropped and replayed. */
-export const MACHINE_VERSION = 1
+export const MACHINE_VERSION = 2
 
 /** What can be due. The loop does exactly this one thing and appends what happened. */
 export type Due = 'enter' | 'brief' | 'turn' | 'commit' | 'children' | 'render' | 'judge' | 'deliver' | 'merge'
@@ -138,6 +138,8 @@ const machine = setup({
     kills: ({ event }) => event.type === 'DECIDED' && event.data.outcome === 'kill',
     holds: ({ event }) => event.type === 'DECIDED' && event.data.outcome === 'hold',
     reopensDelivery: ({ event }) => event.type === 'REOPENED' && event.data.to === 'delivery',
+    /** What came back counts as a failed attempt at the stretch, and this was the last. */
+    returnsOnceTooOften: ({ context }) => (context.strikes[context.stretch[0] ?? ''] ?? 0) + 1 >= context.attemptsAllowed,
     wasDelivering: ({ context }) => context.delivering,
     hasPhase: ({ context }) => context.phase !== undefined,
   },
@@ -198,6 +200,18 @@ const machine = setup({
       intent: undefined,
       delivering: false,
     })),
+    /** From the stretch's first phase, which is struck, not from the last, where the ticket was. */
+    sendBack: assign(({ context }) => {
+      const first = context.stretch[0] ?? ''
+      return {
+        next: first,
+        strikes: { ...context.strikes, [first]: (context.strikes[first] ?? 0) + 1 },
+        results: {},
+        turn: undefined,
+        intent: undefined,
+        delivering: false,
+      }
+    }),
     forgive: assign({ strikes: {} }),
     reopen: assign(({ context }) => ({ next: context.stretch[0], strikes: {}, results: {}, delivering: false })),
   },
@@ -227,6 +241,8 @@ const RECORDS = {
   RESCUED: { actions: 'take' },
   REDACTED: { actions: 'take' },
   COMMENTED: { actions: 'take' },
+  CHANGE_INTENDED: { actions: 'take' },
+  CHANGE_OPENED: { actions: 'take' },
   FOUND: { actions: 'take' },
 } as const
 
@@ -431,6 +447,11 @@ export const ticketMachine = machine.createMachine({
           on: {
             SEGMENT_OPENED: { actions: 'take' },
             REDACTED: { actions: 'take' },
+            CHANGE_RETURNED: [
+              { guard: 'returnsOnceTooOften', target: 'blocked', actions: ['take', 'sendBack'] },
+              { target: 'active.claimed', actions: ['take', 'sendBack'] },
+            ],
+            CHANGE_CLOSED: { target: 'blocked', actions: 'take' },
             REOPENED: [
               { guard: 'reopensDelivery', target: 'active.delivering', actions: 'take' },
               { target: 'active.claimed', actions: ['take', 'reopen'] },

@@ -1,5 +1,6 @@
 import { branchOf } from '../core/contracts/names.ts'
 import type { Git } from '../core/git.ts'
+import { trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
 import { changedPaths, mergeTree, resolveCommit } from '../core/tree.ts'
 import type { Job, Step } from './job.ts'
@@ -90,10 +91,13 @@ const STOPPED: ReadonlySet<string> = new Set(['blocked', 'paused', 'aborted'])
 
 async function liveOthers({ desk, definitions }: Job): Promise<Blip[]> {
   const { repository } = desk.ports
+  const { remote } = definitions.config
   const others: Blip[] = []
   for (const { ticket, issue, done, state } of await findTickets(repository, definitions.config)) {
     if (ticket === desk.ticket || done || STOPPED.has(state.status)) continue
-    const head = await resolveCommit(repository.git, `refs/heads/${branchOf(ticket)}`)
+    const refs = [`refs/heads/${branchOf(ticket)}`, ...(remote === null ? [] : [trackingRef(remote, branchOf(ticket))])]
+    const [here, there] = await Promise.all(refs.map((ref) => resolveCommit(repository.git, ref)))
+    const head = here ?? there
     if (head !== undefined) others.push({ ticket, issue, head })
   }
   return others

@@ -1,5 +1,6 @@
 import { digestOf } from '../core/canonical.ts'
 import type { Config } from '../core/config.ts'
+import type { HostedForge } from '../core/contracts/forge.ts'
 import type { Issue } from '../core/contracts/issue.ts'
 import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
@@ -12,6 +13,7 @@ import { fetchTickets, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase, requireWorkable } from '../core/repository.ts'
 import { stretches } from '../modes/index.ts'
 import { catchUp, type SetAside } from './catch-up.ts'
+import { holdBack, hostedOf, ifReached, openDraft, reportStanding, sayStopped } from './change.ts'
 import { settleChildren } from './children.ts'
 import { commitWork } from './commit.ts'
 import { committedConfig, type Definitions, loadDefinitions, pipelineNamed } from './definitions.ts'
@@ -25,6 +27,7 @@ import type { Ports } from './ports.ts'
 import { lookAround } from './radar.ts'
 import { commitTail } from './record.ts'
 import { isRouted, routedLabels } from './route.ts'
+import { type Settled, settleChange } from './settle.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { takeDown } from './take-down.ts'
@@ -216,9 +219,23 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
   const state = next.found?.state
   if (next.found && state?.status === 'delivered') await commitTail(ports, next.found, sessionTrailer(next.found))
   if (state && next.found?.done) return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: ['merged'] }
-  if (state?.status === 'delivered' && merge === 'person') return delivered(options.issue, state)
+  const hosted = hostedOf(ports)
+  if (state?.status === 'delivered' && hosted === undefined && merge === 'person') return delivered(options.issue, state)
   if (state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))) {
     return waiting(options.issue, state, state.ledger.waiting?.on ?? 'waiting')
+  }
+  if (next.found && state?.status === 'delivered' && hosted) {
+    const settled = await settleFound(ports, hosted, options, next, lease)
+    if (settled.outcome === 'waiting') return waiting(options.issue, state, settled.reason)
+    if (settled.outcome === 'merged')
+      return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: [settled.reason] }
+    const found = await refind(ports, next)
+    const stopped = found && stoppedOutcome(options.issue, found.state)
+    if (stopped && found) {
+      await ifReached(ports, found.ticket, () => sayStopped(hosted, found.state))
+      return stopped
+    }
+    return runTicket(ports, options, { ...next, found }, lease)
   }
   if (state?.status === 'delivered') {
     const merged = await inMergeTurn(ports, () => mergeOrReopen(ports, options, next, lease, state))
@@ -238,11 +255,16 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
   if (desk.state.status === 'waiting') {
     await desk.record('WAITING_ENDED', { reason: desk.state.ledger.waiting?.reason ?? 'held', by: 'run' })
   }
+  if (hosted && desk.state.ledger.change?.id !== undefined && !desk.state.control.delivering) {
+    // Whoever was killed after a step back may not have said so; a change with open work is a draft.
+    await ifReached(ports, desk.ticket, () => holdBack(hosted, desk.state, config))
+  }
   const step = await workUntilStopped(job, options)
   if (step.stop === 'delivered') {
-    if (merge === 'person') return delivered(options.issue, desk.state)
+    if (hosted === undefined && merge === 'person') return delivered(options.issue, desk.state)
     return runTicket(ports, options, { ...next, found: await refind(ports, next) }, lease)
   }
+  if (hosted) await ifReached(ports, desk.ticket, () => sayStopped(hosted, desk.state))
   return stoppedOutcome(options.issue, desk.state) ?? waiting(options.issue, desk.state, step.reason)
 }
 
@@ -251,6 +273,24 @@ async function lookAndJudge(job: Job): Promise<Step> {
   if (!job.desk.state.control.works) return judgePhase(job)
   const step = await lookAround(job)
   return step === 'go-on' && job.desk.state.due === 'judge' ? judgePhase(job) : step
+}
+
+/** Carries a delivered ticket on at the forge; merging takes turns, so that parallel tickets do not judge for nothing. */
+function settleFound(ports: Ports, forge: HostedForge, options: RunOptions, next: NextTicket, lease: Lease): Promise<Settled> {
+  const { definitions, pipeline } = next
+  const found = next.found as FoundTicket
+  const merge = options.merge ?? definitions.config.merge
+  const settle = () =>
+    settleChange(ports, forge, {
+      state: found.state,
+      entries: found.session.entries,
+      definitions,
+      pipeline,
+      lease,
+      merge,
+      open: async () => openDesk(ports, await openingOf(ports, options, next, lease)),
+    })
+  return merge === 'auto' ? inMergeTurn(ports, settle) : settle()
 }
 
 /** How often the same thing may be due with nothing changed before it counts as a fault of ours. */
@@ -272,12 +312,16 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
         return await leave(desk, { stop: 'until', reason: `mode ${options.until} is through; run without --until to go on` })
       }
       if (due === 'merge') return await leave(desk, { stop: 'delivered', reason: 'the change is delivered' })
+      const decided = desk.state.ledger.decisions.length
+
       const before = digestOf(control)
       const step: Step = due === 'deliver' && job.merge === 'auto' ? await deliverInTurn(watched) : await ACTIVITIES[due](watched)
       if (step !== 'go-on') {
         await foldInbox(desk, job.definitions)
         return await leave(desk, step)
       }
+      await publishStep(job, decided)
+
       idle = desk.state.due === due && digestOf(desk.state.control) === before ? idle + 1 : 0
       if (idle >= MOST_IDLE) {
         throw new ValuetrainError('VT_NO_PROGRESS', `${desk.ticket} was asked to ${due} ${idle} times, and nothing came of it`, {
@@ -294,6 +338,23 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
   }
 }
 
+/**
+ * Committed work and every decision are pushed at once; what has not been committed does not move the branch. On a forge of
+ * another machine a step back makes the change a draft before anybody can see what did not pass.
+ */
+async function publishStep(job: Job, decided: number): Promise<void> {
+  const { desk, definitions } = job
+  const { ports } = desk
+  const hosted = hostedOf(ports)
+  const decision = desk.state.ledger.decisions.slice(decided).at(-1)
+  const isSetBack = decision !== undefined && ['iterate', 'recycle', 'block', 'kill'].includes(decision.outcome)
+  if (hosted && isSetBack) await ifReached(ports, desk.ticket, () => holdBack(hosted, desk.state, definitions.config))
+  await desk.publish()
+  if (hosted === undefined) return
+  await ifReached(ports, desk.ticket, () => openDraft(job, hosted))
+  if (isSetBack) await ifReached(ports, desk.ticket, () => reportStanding(job, hosted))
+}
+
 /** Judging the merge result and merging are one turn, so that parallel tickets do not judge for nothing. */
 function deliverInTurn(job: Job): Promise<Step> {
   return inMergeTurn(job.desk.ports, async () => {
@@ -301,6 +362,8 @@ function deliverInTurn(job: Job): Promise<Step> {
     if (step === 'go-on' || step.stop !== 'delivered') return step
     const { desk, definitions } = job
     await desk.leave('delivered')
+    // At a forge of another machine merging is settled, not done.
+    if (hostedOf(desk.ports)) return step
     const merging = await mergeDelivered(desk.ports, desk.state, definitions.config, `${desk.segment}:${desk.head}`)
     if (merging.outcome === 'merged') await takeDown(desk.ports, desk.ticket, definitions.config)
     return step

@@ -35,6 +35,19 @@ export interface ChildTicket {
   done: boolean
 }
 
+/** What the log says of the change that stands for the ticket on a forge. */
+export interface ChangeRecord {
+  /** The forge's name of it; undefined between intent and opening. */
+  id: string | undefined
+  reviewers: readonly string[]
+  /** Ids of reviews and checks that have been taken up. */
+  answered: ReadonlySet<string>
+  /** What came back last, until it is delivered again. */
+  feedback: EventData<'CHANGE_RETURNED'>['feedback']
+  /** Changes that a person closed. */
+  closed: ReadonlySet<string>
+}
+
 /** What the log says beside the control data. All lists are in log order. */
 export interface Ledger {
   opened: EventData<'TICKET_OPENED'> | undefined
@@ -72,6 +85,8 @@ export interface Ledger {
   usage: Usage
   delivered: EventData<'DELIVERED'> | undefined
   deliveredAt: string | undefined
+  /** The change on a forge of another machine: intended, then opened, and what came back from there. */
+  change: ChangeRecord | undefined
   stopped: string | undefined
   actors: { human: number; agent: number }
   /** Phases entered, with times, for flow measures. */
@@ -239,6 +254,7 @@ function emptyLedger(): Ledger {
     usage: { tokensIn: 0, tokensOut: 0, costUsd: 0 },
     delivered: undefined,
     deliveredAt: undefined,
+    change: undefined,
     stopped: undefined,
     actors: { human: 0, agent: 0 },
     visits: [],
@@ -256,6 +272,8 @@ interface Facts {
   actor: Actor
   control: Control
 }
+
+const NO_CHANGE: ChangeRecord = { id: undefined, reviewers: [], answered: new Set(), feedback: [], closed: new Set() }
 
 /** What each event adds to the ledger, one line an event. */
 const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: Facts) => void } = {
@@ -378,6 +396,31 @@ const KEEPERS: { [T in EventType]?: (ledger: Ledger, data: EventData<T>, facts: 
   DELIVERED: (ledger, data, { at }) => {
     ledger.delivered = data
     ledger.deliveredAt = at
+    if (ledger.change) ledger.change = { ...ledger.change, feedback: [] }
+  },
+  CHANGE_INTENDED: (ledger) => {
+    ledger.change ??= NO_CHANGE
+  },
+  CHANGE_OPENED: (ledger, { change, reviewers }) => {
+    ledger.change = { ...(ledger.change ?? NO_CHANGE), id: change, reviewers }
+  },
+  CHANGE_RETURNED: (ledger, { change, feedback }, { control }) => {
+    const known = ledger.change ?? NO_CHANGE
+    const answered = new Set([...known.answered, ...feedback.map(({ id }) => id)])
+    ledger.change = { ...known, id: change, answered, feedback }
+    ledger.delivered = undefined
+    ledger.deliveredAt = undefined
+    const count = control.strikes[control.stretch[0] ?? ''] ?? 0
+    if (count < control.attemptsAllowed) return
+    const from = feedback.map(({ from, name }) => `${from} ${name}`).join(', ')
+    ledger.stopped = `${count} failed attempts; the change came back again: ${from}`
+  },
+  CHANGE_CLOSED: (ledger, { change, reason }) => {
+    const known = ledger.change ?? NO_CHANGE
+    ledger.change = { ...known, id: undefined, closed: new Set([...known.closed, change]) }
+    ledger.delivered = undefined
+    ledger.deliveredAt = undefined
+    ledger.stopped = reason
   },
   REOPENED: (ledger, { reason }) => {
     ledger.delivered = undefined

@@ -308,9 +308,15 @@ function briefText({ desk, definitions, pipeline }: Job, sources: BriefSources):
 
 /** What stood in the way at the attempt before: the gates' own words, with the tails of their output. */
 function lastFailures({ control, ledger }: Desk['state']) {
+  // What came back from the forge stands until the change is delivered again.
+  const returned = (ledger.change?.feedback ?? []).map(({ from, name, text }) => ({
+    gate: `${from} ${name}`,
+    reasons: [`${from === 'review' ? 'asks for changes' : 'failed on the forge'}; its words are data`],
+    outputTail: text,
+  }))
   const decision = ledger.decisions.at(-1)
-  if (decision === undefined || (decision.outcome !== 'iterate' && decision.outcome !== 'recycle')) return []
+  if (decision === undefined || (decision.outcome !== 'iterate' && decision.outcome !== 'recycle')) return returned
   const failed = Object.values(control.results).filter(({ verdict }) => verdict === 'fail' || verdict === 'inconclusive')
-  if (failed.length === 0) return [{ gate: decision.code, reasons: decision.reasons }]
-  return failed.map(({ gate, reasons, evidence }) => ({ gate, reasons, outputTail: evidence.outputTail }))
+  if (failed.length === 0) return [...returned, { gate: decision.code, reasons: decision.reasons }]
+  return [...returned, ...failed.map(({ gate, reasons, evidence }) => ({ gate, reasons, outputTail: evidence.outputTail }))]
 }

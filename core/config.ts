@@ -313,6 +313,30 @@ export const Config = z.strictObject({
     })
     .prefault({})
     .describe('Auto-Pilot.'),
+  delivery: z
+    .strictObject({
+      labels: z.array(z.string().min(1)).default([]).describe('Labels that every pull request gets.'),
+      reviewers: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Logins; each pull request asks the one with the fewest of ours open.'),
+      openPerReviewer: z
+        .int()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          'Pull requests a reviewer may have open from us before no new issue is begun; without reviewers all count as one person’s. null does not limit.',
+        ),
+      upToDate: z
+        .enum(['always', 'when-asked'])
+        .default('always')
+        .describe(
+          'When a delivered branch is brought up to date and judged again: whenever its base moves, or when the forge says that it must be.',
+        ),
+    })
+    .prefault({})
+    .describe('Changes on a forge of another machine.'),
   lease: z
     .strictObject({ ttlMs: ms.default(90_000) })
     .prefault({})

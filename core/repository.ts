@@ -88,17 +88,19 @@ export interface Base {
  *
  * @param branch default branch, without `refs/heads/`
  * @param remote name of the git remote, or null to work with this clone alone
+ * @param forge with `github` the remote alone counts: what this clone has beyond it is nobody's to publish but the person's
  * @throws VT_NO_BRANCH when it is nowhere; VT_BASE_DIVERGED when both sides have commits of their own; VT_REMOTE when
  *   the remote is unknown, gone or refuses
  */
 export async function defaultBase(
   repo: Repository,
-  { branch, remote }: { branch: string; remote: string | null },
+  { branch, remote, forge }: { branch: string; remote: string | null; forge?: Config['forge'] },
 ): Promise<Base> {
   const local = await resolveCommit(repo.git, `refs/heads/${requireRefName(branch)}`)
   const upstream = remote === null ? undefined : await fetchBranch(repo, requireRefName(remote), branch)
   const fetched = remote !== null
   if (!local && !upstream) throw await noBranch(repo, branch)
+  if (upstream && forge === 'github') return { commit: upstream, source: 'remote', fetched }
   if (!upstream) return { commit: local as string, source: 'local', fetched }
   if (!local || (await isAncestor(repo.git, local, upstream))) return { commit: upstream, source: 'remote', fetched }
   if (await isAncestor(repo.git, upstream, local)) return { commit: local, source: 'local', fetched }

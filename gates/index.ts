@@ -14,7 +14,15 @@ export { judgeKofn } from './kinds/kofn.ts'
 export { type Asked, type BoundItem, compileItem, requiredGates } from './required.ts'
 export { specDigest } from './spec.ts'
 export { SUMMARY_FILE, subjectDigest, workDigest } from './subject.ts'
-export { renderSummary, type SummaryFacts, summaryText } from './summary.ts'
+export {
+  readSummary,
+  renderSummary,
+  type SummaryFacts,
+  type SummarySection,
+  type SummarySource,
+  summarySections,
+  summaryText,
+} from './summary.ts'
 export { weakened } from './weakened.ts'
 export { ownWords, placeholdersIn } from './words.ts'
 

@@ -28,60 +28,56 @@ export interface SummaryFacts {
  * Pure; the same facts give the same bytes.
  */
 export function summaryText(facts: SummaryFacts): string {
-  const { ticket, issue, files, commits } = facts
+  const { ticket, issue } = facts
   const title = issue ? oneLine(issue.title, 120) : ticket
+  const opening = [`# ${shown(title)}`, `Ticket ${ticket}${issue ? `, issue ${issue.number}` : ''}.`]
+  const sections = summarySections(facts).flatMap(({ heading, blocks }) => [`## ${heading}`, ...blocks])
+  return `${[...opening, ...sections].join('\n\n')}\n`
+}
+
+/** One part of a summary: its heading, and what stands below it. */
+export interface SummarySection {
+  heading: 'Why' | 'What' | 'Commits' | 'Decisions' | 'Gates' | 'Overridden' | 'How to review'
+  blocks: string[]
+}
+
+/** Returns the parts of a change summary that have something to tell, in their order. */
+export function summarySections(facts: SummaryFacts): SummarySection[] {
+  const { issue, files, commits, decisions, overridden } = facts
   const added = sum(files.map((file) => file.added))
   const removed = sum(files.map((file) => file.removed))
-  return `${[
-    `# ${shown(title)}`,
-    `Ticket ${ticket}${issue ? `, issue ${issue.number}` : ''}.`,
-    '## Why',
-    issue ? `Issue ${issue.number} asks for it: ${shown(oneLine(issue.title, 500))}` : 'The session names no issue.',
-    '## What',
+  const why = issue ? `Issue ${issue.number} asks for it: ${shown(oneLine(issue.title, 500))}` : 'The session names no issue.'
+  const what = [
     files.length === 0
       ? 'No file outside `.valuetrain` is changed.'
       : `${plural(files.length, 'file')}, ${plural(added, 'line')} added, ${removed} removed.`,
     ...(files.length === 0 ? [] : [listOf(files.map(fileLine), MOST_LINES, 'file')]),
-    ...(commits.length === 0
-      ? []
-      : [
-          '## Commits',
-          listOf(
-            commits.map(({ id, title: text }) => `- ${id.slice(0, 8)} ${shown(oneLine(text, 120))}`),
-            MOST_LINES,
-            'commit',
-          ),
-        ]),
-    ...(facts.decisions.length === 0
-      ? []
-      : [
-          '## Decisions',
-          listOf(
-            facts.decisions.map((text) => `- ${shown(oneLine(text, 300))}`),
-            MOST_LINES,
-            'decision',
-          ),
-        ]),
-    '## Gates',
+  ]
+  const commitLines = commits.map(({ id, title: text }) => `- ${id.slice(0, 8)} ${shown(oneLine(text, 120))}`)
+  const decisionLines = decisions.map((text) => `- ${shown(oneLine(text, 300))}`)
+  const overrides = overridden.map(({ gate, by, reason }) => `- ${gate}, by ${shown(by)}: ${shown(oneLine(reason, 300))}`)
+  const gates = [
     facts.verdicts.length === 0 ? 'No gate has been judged yet.' : verdictTable(facts.verdicts),
     ...(facts.notConfigured.length === 0
       ? []
       : [
           `Not configured, so nobody looked: ${facts.notConfigured.join(', ')}. Name the commands in \`.valuetrain/config.yaml\` to have them asked.`,
         ]),
-    ...(facts.overridden.length === 0
-      ? []
-      : [
-          '## Overridden',
-          facts.overridden.map(({ gate, by, reason }) => `- ${gate}, by ${shown(by)}: ${shown(oneLine(reason, 300))}`).join('\n'),
-        ]),
-    '## How to review',
-    listOf(reviewSteps(facts), MOST_LINES, 'step'),
-  ].join('\n\n')}\n`
+  ]
+  const all: SummarySection[] = [
+    { heading: 'Why', blocks: [why] },
+    { heading: 'What', blocks: what },
+    { heading: 'Commits', blocks: commits.length === 0 ? [] : [listOf(commitLines, MOST_LINES, 'commit')] },
+    { heading: 'Decisions', blocks: decisions.length === 0 ? [] : [listOf(decisionLines, MOST_LINES, 'decision')] },
+    { heading: 'Gates', blocks: gates },
+    { heading: 'Overridden', blocks: overridden.length === 0 ? [] : [overrides.join('\n')] },
+    { heading: 'How to review', blocks: [listOf(reviewSteps(facts), MOST_LINES, 'step')] },
+  ]
+  return all.filter(({ blocks }) => blocks.length > 0)
 }
 
-/** Returns the change summary of a branch, from its diff, its commits and its session. */
-export async function renderSummary(of: {
+/** What the facts of a change summary are read from. */
+export interface SummarySource {
   git: Git
   /** Commit that the branch starts from. */
   base: string
@@ -90,7 +86,15 @@ export async function renderSummary(of: {
   issue: { number: number; title: string } | undefined
   entries: readonly PlacedEntry[]
   config: Config
-}): Promise<string> {
+}
+
+/** Returns the change summary of a branch, from its diff, its commits and its session. */
+export async function renderSummary(of: SummarySource): Promise<string> {
+  return summaryText(await readSummary(of))
+}
+
+/** Reads what there is to tell of a branch: its diff, its commits and its session. */
+export async function readSummary(of: SummarySource): Promise<SummaryFacts> {
   const { git, ticket, issue, entries, config } = of
   const [base, head] = [requireRevision(of.base), requireRevision(of.head)]
   const outside = [':/', ':(exclude,top).valuetrain']
@@ -99,7 +103,7 @@ export async function renderSummary(of: {
   const letters = await git.fields(['diff', '--name-status', ...range])
   const statuses = new Map(letters.flatMap((letter, at) => (at % 2 === 0 ? [[letters[at + 1] ?? '', letter] as const] : [])))
   const log = await git.fields(['log', '--reverse', '--no-merges', '--format=%H%x09%s%x00', `${base}..${head}`, '--', ...outside])
-  return summaryText({
+  return {
     ticket,
     issue,
     files: counts.map((line) => {
@@ -119,7 +123,7 @@ export async function renderSummary(of: {
     })),
     decisions: eventsOf(entries, 'TURN_ENDED').flatMap(({ data }) => data.decisions),
     base: of.base,
-  })
+  }
 }
 
 const MOST_LINES = 100

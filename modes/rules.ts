@@ -78,7 +78,7 @@ const MODE_RULES: readonly SpecRule[] = [
     ({ entries, policy }) => {
       const undecided = entries.flatMap((entry, index) => {
         if (entry.type !== 'PHASE_ENTERED' || index === 0) return []
-        const before = lastOf(entries.slice(0, index), ['PHASE_ENTERED', 'DECIDED', 'REOPENED', 'ROLLED_BACK'])
+        const before = lastOf(entries.slice(0, index), ['PHASE_ENTERED', 'DECIDED', 'REOPENED', 'CHANGE_RETURNED', 'ROLLED_BACK'])
         return before === undefined || before.type !== 'PHASE_ENTERED'
           ? []
           : ['a phase was entered without a decision on the one before']
@@ -235,7 +235,16 @@ const PILOT: readonly SpecRule[] = [
       for (const entry of entries) {
         if (entry.type === 'DECIDED' && entry.data?.outcome === 'iterate') failures += 1
         else if (
-          ['DECIDED', 'RESUMED', 'OVERRIDDEN', 'REOPENED', 'ROLLED_BACK', 'APPROVED', 'SEGMENT_OPENED'].includes(entry.type)
+          [
+            'DECIDED',
+            'RESUMED',
+            'OVERRIDDEN',
+            'REOPENED',
+            'CHANGE_RETURNED',
+            'ROLLED_BACK',
+            'APPROVED',
+            'SEGMENT_OPENED',
+          ].includes(entry.type)
         )
           failures = 0
         if (failures >= allowed) return [`it was tried again after ${failures} failures of ${allowed}`]
@@ -323,7 +332,8 @@ const SESSION_RULES: readonly SpecRule[] = [
     const delivered = entries.findLastIndex(({ type }) => type === 'DELIVERED')
     const after = delivered < 0 ? [] : entries.slice(delivered + 1)
     const first = after.find(({ type }) => !['SEGMENT_OPENED', 'REDACTED', 'LINE_SET_ASIDE'].includes(type))
-    return first === undefined || first.type === 'REOPENED' ? [] : [`${first.type} comes after it`]
+    const opensAgain = first === undefined || ['REOPENED', 'CHANGE_RETURNED', 'CHANGE_CLOSED'].includes(first.type)
+    return opensAgain ? [] : [`${first.type} comes after it`]
   }),
 ]
 

@@ -187,6 +187,19 @@ const PROSE: Prose = {
       d.verdicts.map(({ gate, verdict }) => `${code(gate)}: ${verdict}`),
     ),
   ],
+  CHANGE_INTENDED: (d) => [`A change of branch ${code(d.branch)} into ${code(d.base)} is about to be opened on the forge.`],
+  CHANGE_OPENED: (d) => [
+    `Change ${code(d.change)} stands for the ticket on the forge.`,
+    ...(d.reviewers.length === 0 ? [] : [`Asked to review it: ${codes(d.reviewers)}.`]),
+  ],
+  CHANGE_RETURNED: (d) => [
+    `Change ${code(d.change)} came back.`,
+    ...bullets(
+      'From:',
+      d.feedback.map(({ from, name, text }) => `${from} ${code(name)}: ${code(text)}`),
+    ),
+  ],
+  CHANGE_CLOSED: (d) => [`Change ${code(d.change)} was closed without being merged${because(d.reason)}.`],
   REOPENED: (d) => [
     `Reopened${because(d.reason)}.`,
     ...bullets(

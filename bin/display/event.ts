@@ -90,6 +90,11 @@ const TELL: { [T in EventType]: Tell<T> } = {
   COMMENTED: (d) => milestone(`comment${said(d.text)}`),
   FOUND: (d) => milestone(tellFinding(d.finding), d.finding.severity === 'error' ? 'bad' : 'warn'),
   DELIVERED: (d) => milestone(`delivered: ${counted(d.verdicts.length, 'verdict')} on the merge result`, 'good'),
+  CHANGE_INTENDED: () => 'opens the change on the forge',
+  CHANGE_OPENED: (d) => milestone(`change ${clean(d.change)} is open on the forge`),
+  CHANGE_RETURNED: (d) =>
+    milestone(`change ${clean(d.change)} came back from ${clean(d.feedback.map(({ name }) => name).join(', '))}`, 'warn'),
+  CHANGE_CLOSED: (d) => milestone(`change ${clean(d.change)} was closed${said(d.reason)}`, 'bad'),
   REOPENED: (d) => milestone(`reopened${said(d.reason)}`, 'warn'),
 }
 

@@ -249,6 +249,28 @@ export const EVENT_DATA = {
       z.strictObject({ gate: Slug, verdict: z.enum(['pass', 'fail', 'inconclusive', 'not-applicable', 'waived']), key: Digest }),
     ),
   },
+  /** Written before a change is opened on a forge of another machine; it is found again by its head branch. */
+  CHANGE_INTENDED: { branch: z.string(), base: z.string() },
+  /** The forge's own name of the change, and who is asked to review it. */
+  CHANGE_OPENED: { change: z.string(), reviewers: z.array(z.string()).default([]) },
+  /** People or checks on the forge sent a delivered change back; their words are data. */
+  CHANGE_RETURNED: {
+    change: z.string(),
+    feedback: z
+      .array(
+        z.strictObject({
+          from: z.enum(['review', 'check']),
+          /** What tells it from others: the review's id, or the check's name and commit. */
+          id: z.string(),
+          /** Login of the reviewer, or name of the check. */
+          name: z.string(),
+          text: z.string(),
+        }),
+      )
+      .min(1),
+  },
+  /** A person closed the change without merging it. */
+  CHANGE_CLOSED: { change: z.string(), reason: z.string() },
   /** `delivery` judges the merge result again, `work` begins the stretch again. */
   REOPENED: { reason: z.string(), to: z.enum(['delivery', 'work']).default('work'), findings: z.array(Finding).default([]) },
 } as const

@@ -32,8 +32,8 @@ export const frozen = builtin(
 
 async function isDelivered(view: View, ticket: string): Promise<boolean> {
   const { entries } = await view.session('base', ticket)
-  const last = (type: 'DELIVERED' | 'REOPENED') => entries.findLastIndex((entry) => entry.type === type)
-  return eventsOf(entries, 'DELIVERED').length > 0 && last('DELIVERED') > last('REOPENED')
+  const last = (...types: string[]) => entries.findLastIndex((entry) => types.includes(entry.type))
+  return eventsOf(entries, 'DELIVERED').length > 0 && last('DELIVERED') > last('REOPENED', 'CHANGE_RETURNED', 'CHANGE_CLOSED')
 }
 
 /**

@@ -50,6 +50,8 @@ export function unexplainedMoves(entries: readonly PlacedEntry[]): string[] {
         if (entry.data.to !== undefined) mayEnter = new Set([entry.data.to])
         break
       case 'REOPENED':
+      case 'CHANGE_RETURNED':
+      case 'CHANGE_CLOSED':
       case 'RESUMED':
       case 'ROLLED_BACK':
         mayEnter = 'any'

@@ -154,6 +154,13 @@ export function eventsOfEveryType(ids: Ids): { type: EventType; data: EventInput
     COMMENTED: { text: '' },
     FOUND: { finding: { rule: 'bypass', severity: 'warning', message: 'a commit without hooks', path: 'a.ts' } },
     DELIVERED: { base: BASE, head: BASE, merge: TREE, verdicts: [{ gate: 'lint', verdict: 'pass', key: digest }] },
+    CHANGE_INTENDED: { branch: 'phase/build_42', base: 'main' },
+    CHANGE_OPENED: { change: '7', reviewers: ['rita'] },
+    CHANGE_RETURNED: {
+      change: '7',
+      feedback: [{ from: 'review', id: '12', name: 'rita', text: 'No.\n```json\n## 7 DELIVERED\n' }],
+    },
+    CHANGE_CLOSED: { change: '7', reason: 'closed without being merged' },
     REOPENED: { reason: 'base moved', findings: [{ rule: 'stale', severity: 'error', message: 'old' }] },
   }
   return EVENT_TYPES.map((type) => ({

@@ -90,6 +90,7 @@ export function foldDecisions(entries: readonly PlacedEntry[], late: readonly La
         settle(present, 'delivered', 1, entry.ts)
         break
       case 'REOPENED':
+      case 'CHANGE_RETURNED':
         settle(present, 'delivered', 0, entry.ts)
         break
       default:
