@@ -127,9 +127,10 @@ export async function openHosted(
   config: Config,
   patienceMs?: number,
 ): Promise<{ forge: GithubForge; repository: Repository }> {
-  const [{ githubForge, withoutCredentials }, { openGit }] = await Promise.all([
+  const [{ githubForge, withoutCredentials }, { openGit }, { throughAccess }] = await Promise.all([
     import('../forge/github/index.ts'),
     import('../core/git.ts'),
+    import('../core/access.ts'),
   ])
   const { clock, ids, signal } = context
   const { dir } = repository.git
@@ -147,7 +148,8 @@ export async function openHosted(
     ...(patienceMs === undefined ? {} : { patienceMs }),
   })
   const access = await forge.gitAccess()
-  return { forge, repository: { ...plain, git: openGit(dir, { ...env, ...access.env }) } }
+  // Only calls over the network are let in: a commit, and the hooks it runs, cannot ask for the token.
+  return { forge, repository: { ...plain, git: throughAccess(plain.git, async () => access.env) } }
 }
 
 function removeAtExit(folder: string): void {

@@ -4,6 +4,7 @@ import { ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { parseMapping } from '../core/frontmatter.ts'
 import { readerOf } from '../core/reader.ts'
+import { hostedOf } from './change.ts'
 import type { Job, Step } from './job.ts'
 import { commitRecord } from './record.ts'
 import { isIssueDone } from './sources.ts'
@@ -79,6 +80,8 @@ function marker(ticket: string, key: string): string {
 }
 
 async function findChild({ desk }: Job, key: string): Promise<number | undefined> {
+  // A forge of another machine finds it by the key, among the issues that are its own.
+  if (hostedOf(desk.ports)) return undefined
   const issues = await desk.ports.forge.listIssues()
   return issues.find(({ body }) => body.includes(marker(desk.ticket, key)))?.number
 }
@@ -88,6 +91,7 @@ async function openChild({ desk }: Job, child: z.infer<typeof Children>['childre
     title: child.title,
     body: `${child.body.trim()}\n\nPart of #${parent}.\n${marker(desk.ticket, child.key)}\n`,
     labels: child.labels,
+    key: `${desk.ticket}/${child.key}`,
     parent,
   })
   return issue.number

@@ -1,13 +1,15 @@
-import { isHosted } from '../core/contracts/forge.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { fetchTickets } from '../core/remote-branches.ts'
 import { type Bell, openBell } from './bell.ts'
+import { hostedOf } from './change.ts'
 import { committedConfig } from './definitions.ts'
 import { keepListening } from './listen.ts'
 import type { Ports } from './ports.ts'
+import { resting, withinReview } from './resting.ts'
 import { type RunOutcome, runIssue } from './run.ts'
 import { doneIssues, findTickets } from './sources.ts'
 import type { TicketState } from './state.ts'
+import { listArrived } from './take-down.ts'
 
 export interface DriveOptions {
   /** End after this many issues. */
@@ -63,7 +65,9 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
   }
   const bell = options.bell ?? openBell()
   const pause = bell.waiter()
-  const ears = isHosted(ports.forge) ? await keepListening(ports, ports.forge, config.drive.pollMs, bell) : undefined
+  let looked = false
+  const hosted = hostedOf(ports)
+  const ears = hosted ? await keepListening(ports, hosted, config.drive.pollMs, bell) : undefined
   try {
     await workQueue()
   } finally {
@@ -80,9 +84,9 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
         running.size < parallel &&
         (options.max === undefined || order.length < options.max)
       if (mayBegin()) {
-        const queue = await readyIssues(ports, new Set([...running.keys(), ...elsewhere]), seen)
-        passed = queue.passed
-        for (const issue of queue.ready) if (mayBegin()) begin(issue)
+        const queue = await look(new Set([...running.keys(), ...elsewhere]))
+        passed = queue?.passed ?? passed
+        for (const issue of queue?.ready ?? []) if (mayBegin()) begin(issue)
       }
       if (running.size > 0) {
         await Promise.race(running.values())
@@ -97,6 +101,19 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
       for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
     }
   }
+
+  /** The first look has to succeed; later ones outlast a network or forge that is away for a while. */
+  async function look(busy: ReadonlySet<number>) {
+    try {
+      const queue = await readyIssues(ports, busy, seen, options.merge)
+      looked = true
+      return queue
+    } catch (error) {
+      if (!looked || options.once || !(error instanceof ValuetrainError) || error.kind !== 'environment') throw error
+      ports.onProgress('queue', `the queue could not be read and is asked again: ${error.message}`)
+      return undefined
+    }
+  }
 }
 
 /**
@@ -107,6 +124,7 @@ export async function readyIssues(
   ports: Ports,
   running: ReadonlySet<number>,
   seen: ReadonlyMap<number, RunOutcome>,
+  merge?: 'auto' | 'person',
 ): Promise<{ ready: number[]; passed: { number: number; why: string }[] }> {
   const { repository, forge } = ports
   const config = await committedConfig(repository)
@@ -117,6 +135,13 @@ export async function readyIssues(
     const why = whyStopped(state)
     if (why !== undefined) stopped.set(issue, why)
   }
+  for (const [issue, why] of await resting(
+    ports,
+    config,
+    tickets.filter((found) => !seen.has(found.issue)),
+    merge,
+  ))
+    stopped.set(issue, why)
   const issues = await forge.listIssues()
   const done = await doneIssues(ports, tickets)
   const claimed = new Set([...running, ...done.keys(), ...stopped.keys()])
@@ -124,7 +149,9 @@ export async function readyIssues(
   const { ready, passed } = ports.select(open, { labels: config.labels, claimed, underWay: running })
   const reasons = passed.map(({ number, why }) => ({ number, why: done.has(number) ? 'done' : (stopped.get(number) ?? why) }))
   const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), tickets, number))
-  return { ready: numbers, passed: reasons }
+  const arrived = hostedOf(ports) ? (await listArrived(ports, config)).map(({ issue }) => issue) : []
+  const first = [...new Set(arrived)].filter((issue) => !running.has(issue) && !seen.has(issue))
+  return withinReview([...first, ...numbers.filter((number) => !first.includes(number))], reasons, config, tickets, running)
 }
 
 /** Within one look an issue that has just stopped is not taken again, unless its children have got it going. */

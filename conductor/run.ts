@@ -30,7 +30,7 @@ import { isRouted, routedLabels } from './route.ts'
 import { type Settled, settleChange } from './settle.ts'
 import { type FoundTicket, findTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
-import { takeDown } from './take-down.ts'
+import { listArrived, takeDown } from './take-down.ts'
 import { waitIsOver } from './waiting.ts'
 import { briefRole, enterPhase, workTurn } from './work.ts'
 
@@ -89,6 +89,7 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
   for (;;) {
     const shared = await committedConfig(repository)
     await fetchTickets(repository, shared)
+    if (hostedOf(ports)) await tidyArrived(ports, options.issue, shared)
     const seen = await seenOf(ports, options.issue, shared)
     const next = await nextTicket(ports, options)
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
@@ -120,6 +121,20 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
         return runTicket(kept, options, { ...now, setAside }, lease)
       })
       if (outcome.outcome !== 'done') return outcome
+    } finally {
+      await releaseLease(repository, lease)
+    }
+  }
+}
+
+/** Takes down what is left of an issue's merged tickets; whoever works one of them does it himself. */
+async function tidyArrived(ports: Ports, issue: number, config: Config): Promise<void> {
+  const { repository, clock, ids } = ports
+  for (const { ticket } of await listArrived(ports, config, issue)) {
+    const claim = { issue, remote: config.remote, ids, clock, ttlMs: config.lease.ttlMs }
+    const lease = await takeLease(repository, claim)
+    try {
+      await takeDown(ports, ticket, config)
     } finally {
       await releaseLease(repository, lease)
     }

@@ -1,14 +1,15 @@
 import type { Config } from '../core/config.ts'
-import { branchOf, ticketFolder } from '../core/contracts/names.ts'
+import { branchOf, parseTicket, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import type { Git } from '../core/git.ts'
 import { deleteRemoteBranch } from '../core/push.ts'
-import { trackingRef } from '../core/remote-branches.ts'
+import { knownBase, listTicketBranches, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
 import { isAncestor, resolveCommit } from '../core/tree.ts'
 import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { removeHomes } from './homes.ts'
 import type { Ports } from './ports.ts'
+import { findTicket } from './sources.ts'
 
 /**
  * Takes down what a merged ticket no longer needs, here and on the shared remote: its worktree, leftovers rescued first,
@@ -42,6 +43,30 @@ export async function hasLanded(git: Git, ticket: string, head: string, base: st
   if (await isAncestor(git, head, base)) return true
   const [here, there] = await Promise.all([head, base].map((commit) => folderAt(git, commit, ticket)))
   return here !== undefined && here === there
+}
+
+/**
+ * Returns the tickets that have arrived on the default branch while this clone or the remote still has a branch of theirs: a
+ * person merged them, or whoever did was stopped right after.
+ */
+export async function listArrived(
+  { repository }: Pick<Ports, 'repository'>,
+  config: Config,
+  issue?: number,
+): Promise<{ ticket: string; issue: number }[]> {
+  const base = await knownBase(repository.git, config)
+  if (base === undefined) return []
+  const arrived: { ticket: string; issue: number }[] = []
+  for (const { ticket, local, remote } of await listTicketBranches(repository.git, config.remote)) {
+    const number = parseTicket(ticket)?.issue as number
+    if (issue !== undefined && number !== issue) continue
+    const heads = [local, remote].flatMap((head) => head ?? [])
+    if ((await folderAt(repository.git, base, ticket)) === undefined) continue
+    const landed = await Promise.all(heads.map((head) => hasLanded(repository.git, ticket, head, base)))
+    if (landed.every(Boolean) && (await findTicket(repository, ticket, base, config.remote))?.done)
+      arrived.push({ ticket, issue: number })
+  }
+  return arrived
 }
 
 async function takeDownRemote(ports: Ports, ticket: string, remote: string, base: string): Promise<void> {
