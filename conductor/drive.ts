@@ -1,4 +1,5 @@
 import { ValuetrainError } from '../core/errors.ts'
+import { requireHeld } from '../core/jail-probe.ts'
 import { fetchTickets } from '../core/remote-branches.ts'
 import { type Bell, openBell } from './bell.ts'
 import { hostedOf } from './change.ts'
@@ -35,9 +36,12 @@ export interface Drive {
 /**
  * Auto-Pilot: takes ready issues in the order of selection and works them, several at a time when told. It holds no
  * queue of its own; what is ready is asked of forge and log anew each time.
+ *
+ * @throws VT_NO_JAIL where nothing would hold what nobody watches, and nobody said that nothing shall
  */
 export async function drive(ports: Ports, options: DriveOptions): Promise<Drive> {
   const config = await committedConfig(ports.repository)
+  await requireHeld(config.jail, ports.env, ports.isJailWaived)
   const parallel = options.parallel ?? config.drive.parallel
   const running = new Map<number, Promise<void>>()
   const seen = new Map<number, RunOutcome>()

@@ -66,6 +66,21 @@ export async function chooseJail(
   })
 }
 
+/**
+ * Makes sure that work which nobody watches is held: by a jail, by the configuration's word that there shall be none, or by the
+ * operator's.
+ *
+ * @throws VT_NO_JAIL where a jail is wished and none can be built
+ */
+export async function requireHeld(wish: Config['jail'], env: NodeJS.ProcessEnv, isWaived = false): Promise<void> {
+  const { program, why } = await chooseJail(wish, env, isWaived)
+  if (program !== undefined || isWaived || wish === 'off') return
+  throw new ValuetrainError('VT_NO_JAIL', `nobody watches this work and nothing would hold it: ${why}`, {
+    kind: 'environment',
+    hint: 'install bubblewrap, use the container of `valuetrain init --container`, or say --no-jail; the session then records it',
+  })
+}
+
 const probes = new Map<string, Promise<JailProbe>>()
 
 /** What a machine can do does not change while a command runs; every gate would ask again. */
@@ -104,7 +119,7 @@ interface Cell {
 export async function tryEscapes(program: string, env: NodeJS.ProcessEnv): Promise<EscapeAttempt[]> {
   const place = await mkdtemp(join(tmpdir(), 'vt-escape-'))
   const listener = createServer((socket) => socket.end('reached\n'))
-  let jail: Jail | undefined
+  const jails: Jail[] = []
   try {
     const port = await listening(listener)
     const secret = `canary-${randomBytes(12).toString('hex')}`
@@ -112,7 +127,9 @@ export async function tryEscapes(program: string, env: NodeJS.ProcessEnv): Promi
     const outside = join(place, 'outside')
     await buildCell(worktree, outside, secret)
     const artifacts = join(worktree, '.valuetrain/tickets/probe_1/artifacts')
-    jail = await openJail({ program, worktree, artifacts, protected: ['.github/workflows/**', '.husky/**'] })
+    const kept = ['.github/workflows/**', '.husky/**', '.circleci/**']
+    const jail = await openJail({ program, worktree, artifacts, protected: kept })
+    jails.push(jail)
     const cell = { jail, worktree, outside, secret, port, env: { PATH: env.PATH ?? '', SSH_AUTH_SOCK: join(outside, 'secret') } }
     const works = await inCell(
       cell,
@@ -122,9 +139,15 @@ export async function tryEscapes(program: string, env: NodeJS.ProcessEnv): Promi
     if (works.exit !== 0) {
       return [{ id: 'works', tried: 'an ordinary change in the worktree', escaped: true, why: `it failed: ${works.said}` }]
     }
-    return await Promise.all(ATTEMPTS.map(async ({ id, tried, attempt }) => ({ id, tried, ...(await attempt(cell)) })))
+    const held = await Promise.all(ATTEMPTS.map(async ({ id, tried, attempt }) => ({ id, tried, ...(await attempt(cell)) })))
+    // What is limited together would starve the attempts beside it, so these have a jail of their own, and come one by one.
+    const narrow = await openJail({ program, worktree, artifacts, limits: NARROW })
+    jails.push(narrow)
+    const limits: EscapeAttempt[] = []
+    for (const { id, tried, attempt } of LIMIT_ATTEMPTS) limits.push({ id, tried, ...(await attempt({ ...cell, jail: narrow })) })
+    return [...held, ...limits]
   } finally {
-    await jail?.close()
+    await Promise.all(jails.map((each) => each.close()))
     await new Promise((closed) => listener.close(closed))
     await rm(place, { recursive: true, force: true, maxRetries: 3 })
   }
@@ -196,6 +219,11 @@ const ATTEMPTS: readonly { id: string; tried: string; attempt: (cell: Cell) => P
     attempt: (cell) => writes(cell, join(cell.worktree, '.husky/pre-commit')),
   },
   {
+    id: 'make-ci',
+    tried: 'make a protected folder that was not there',
+    attempt: (cell) => writes(cell, join(cell.worktree, '.circleci/config.yml')),
+  },
+  {
     id: 'swap-folder',
     tried: 'move the protected folder away and put another in its place',
     attempt: (cell) =>
@@ -253,6 +281,46 @@ const ATTEMPTS: readonly { id: string; tried: string; attempt: (cell: Cell) => P
       ),
   },
   { id: 'stay-alive', tried: 'leave a process behind that clears its environment and session', attempt: staysAlive },
+]
+
+const MIB = 1024 * 1024
+/** Limits that an attempt can pass in a moment. */
+const NARROW = { processes: 150, memoryBytes: 768 * MIB, fileBytes: 16 * MIB }
+
+const LIMIT_ATTEMPTS: typeof ATTEMPTS = [
+  {
+    id: 'many-processes',
+    tried: 'start more processes than it may',
+    attempt: (cell) =>
+      prints(
+        cell,
+        "const cp = require('child_process'); cp.spawnSync('sh', ['-c', 'n=0; while [ $n -lt 400 ]; do sleep 20 & n=$((n+1)); done'], { stdio: 'ignore' }); const seen = require('fs').readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).length; console.log(seen > 350 ? 'unlimited ' + seen : 'held at ' + seen)",
+        [],
+        /unlimited/,
+      ),
+  },
+  {
+    id: 'much-memory',
+    tried: 'take more memory than it may',
+    attempt: (cell) =>
+      prints(
+        cell,
+        "const kept = []; for (let n = 0; n < 24; n++) { kept.push(Buffer.alloc(64 * 1024 * 1024, 1)) } console.log('unlimited ' + kept.length * 64 + ' MiB')",
+        [],
+        /unlimited/,
+      ),
+  },
+  {
+    id: 'large-file',
+    tried: 'write a larger file than it may',
+    attempt: (cell) =>
+      prints(
+        cell,
+        "const fs = require('fs'); process.on('SIGXFSZ', () => {}); const file = fs.openSync('large', 'w'); for (let n = 0; n < 64; n++) fs.writeSync(file, Buffer.alloc(1024 * 1024)); console.log('unlimited')",
+        [],
+        /unlimited/,
+      ),
+  },
 ]
 
 async function reads(cell: Cell, file: string): Promise<Verdict> {

@@ -70,6 +70,7 @@ const PROSE: Prose = {
   ],
   TURN_STARTED: (d) => [
     `A turn on runtime ${code(d.runtime)} began in phase ${code(d.phase)}, attempt ${d.attempt}, from commit ${code(d.from)}.`,
+    ...(d.jailed === undefined ? [] : [d.jailed ? 'It is held in a jail.' : 'Nothing holds it: there is no jail.']),
   ],
   INTENT_STATED: (d) => [
     d.intent === undefined

@@ -1,6 +1,7 @@
 export { autoPilotFile, CI_KINDS, type CiKind, ciFile } from './ci.ts'
 export { COMMAND_NAMES, type CommandName, type Detected, type FoundCommand, type Place, type Workspace } from './clues.ts'
 export { addToList, renderConfig } from './config-file.ts'
+export { CONTAINER_FILE, containerFile } from './container.ts'
 export { detect } from './detect.ts'
 export { KINDS, type Kind, type Skeleton, skeletonOf } from './new.ts'
 export { findPlace } from './place.ts'

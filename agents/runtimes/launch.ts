@@ -1,6 +1,7 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { TurnRequest } from '../../core/contracts/runtime.ts'
+import { resolveInside } from '../../core/files.ts'
 import { findProgram } from '../../core/programs.ts'
 import type { AgentSpec } from '../agents.ts'
 import { bringLogin } from './login.ts'
@@ -70,8 +71,12 @@ function filling(spec: AgentSpec, request: Asked, home: string | undefined, sess
 async function prepareHome(home: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 })
   for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(home, name)), { recursive: true, mode: 0o700 })
-    await writeFile(join(home, name), content, { mode: 0o600 })
+    // The agent may write there, and what it left in the way may be a link to somewhere else.
+    const folder = await resolveInside(home, dirname(name))
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const file = join(folder, basename(name))
+    await rm(file, { recursive: true, force: true })
+    await writeFile(file, content, { mode: 0o600, flag: 'wx' })
   }
 }
 

@@ -1,5 +1,7 @@
-import { copyFile, mkdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { constants } from 'node:fs'
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { resolveInside } from '../../core/files.ts'
 import type { AgentSpec } from '../agents.ts'
 
 /** Returns the files of a user's own login that are there, relative to the home folder. */
@@ -27,8 +29,11 @@ export async function loginFiles({ login }: Pick<AgentSpec, 'login'>, env: NodeJ
 export async function bringLogin(spec: AgentSpec, env: NodeJS.ProcessEnv, home: string): Promise<void> {
   for (const file of await loginFiles(spec, env)) {
     const inside = spec.home === 'GEMINI_CLI_HOME' ? file : file.replace(/^[^/]+\//, '')
-    const target = join(home, inside)
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
-    await copyFile(join(env.HOME as string, file), target)
+    // The agent may write there; a link in the way would carry the login to wherever it leads.
+    const folder = await resolveInside(home, dirname(inside))
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const target = join(folder, basename(inside))
+    await rm(target, { recursive: true, force: true })
+    await copyFile(join(env.HOME as string, file), target, constants.COPYFILE_EXCL)
   }
 }

@@ -23,7 +23,7 @@ export default defineCommand({
     parallel: flag.count('K', 'Issues worked at the same time.', 1, 64),
     once: flag.switch('Work what is ready and end.'),
     merge: flag.choice(['auto', 'person'], 'Who merges delivered changes.'),
-    'no-jail': flag.switch('Go on without a jail where the configuration requires one; the session records it.'),
+    'no-jail': flag.switch('Go on where no jail can be built or none shall be; the session records it.'),
     webhook: flag.count(
       'PORT',
       'Take deliveries of the forge’s webhook at this port of this machine; 0 takes a free one.',

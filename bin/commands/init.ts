@@ -8,6 +8,7 @@ import {
   autoPilotFile,
   CI_KINDS,
   ciFile,
+  containerFile,
   type Detected,
   detect,
   findPlace,
@@ -33,6 +34,7 @@ export default defineCommand({
   flags: {
     ci: flag.choice(CI_KINDS, 'Write a job that runs `valuetrain check` on every change, too.'),
     'auto-pilot': flag.switch('Write a GitHub workflow that works labelled issues, on a schedule and when a label is set.'),
+    container: flag.switch('Write a container file with a jail, for machines that have none, too.'),
     plan: flag.switch('Show what would be written and write nothing.'),
     yes: flag.switch('Write without asking.'),
     hooks: flag.choice(['native', 'husky', 'none'], 'Install git hooks, too; `hooks install` does it later.'),
@@ -54,6 +56,7 @@ export default defineCommand({
     const plan = await initPlan(detected, place, reader)
     if (flags.ci !== undefined) plan.files.push(await ciFile(flags.ci, context.version, reader))
     if (flags['auto-pilot']) plan.files.push(await autoPilotFile(context.version, reader))
+    if (flags.container) plan.files.push(await containerFile(context.version, reader))
     const due = plan.files.filter(({ action }) => action !== 'keep')
     const asks = context.interactive && !flags.json && !flags.yes && !flags.plan && due.length > 0
     if (!flags.json) context.stdout.write(foundText(detected, place, paintFor(context)))

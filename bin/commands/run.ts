@@ -22,7 +22,7 @@ export default defineCommand({
     agent: flag.text('RUNTIME', 'Who works it, instead of what its labels say.'),
     merge: flag.choice(['auto', 'person'], 'Who merges the delivered change.'),
     until: flag.choice(MODES, 'Stop when this mode is through.'),
-    'no-jail': flag.switch('Go on without a jail where the configuration requires one; the session records it.'),
+    'no-jail': flag.switch('Go on where no jail can be built or none shall be; the session records it.'),
     plan: flag.switch('Say what would happen, and change nothing.'),
   },
   json: true,

@@ -45,7 +45,10 @@ const TELL: { [T in EventType]: Tell<T> } = {
   ROUTED: (d) =>
     `${clean(d.policy)} chose ${clean(d.chosen)}${d.watched === undefined ? '' : `, ${clean(d.watched.policy)} watches`}`,
   BRIEFED: (d) => `${d.role} briefed on ${d.runtime}`,
-  TURN_STARTED: (d) => `${d.runtime} works, attempt ${d.attempt}`,
+  TURN_STARTED: (d) =>
+    d.jailed === false
+      ? milestone(`${d.runtime} works without a jail, attempt ${d.attempt}`, 'warn')
+      : `${d.runtime} works, attempt ${d.attempt}`,
   INTENT_STATED: (d) =>
     d.allowed
       ? `asks to ${d.intent?.kind ?? 'do something'}`

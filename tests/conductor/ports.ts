@@ -3,6 +3,7 @@ import type { Ports } from '../../conductor/ports.ts'
 import { systemClock } from '../../core/clock.ts'
 import { readConfig } from '../../core/config.ts'
 import { systemIds } from '../../core/ids.ts'
+import { chooseJail } from '../../core/jail-probe.ts'
 import { readerAt } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
 import { localForge } from '../../forge/index.ts'
@@ -24,6 +25,8 @@ export async function portsFor(dir: string, env: NodeJS.ProcessEnv, overrides: P
     signal: new AbortController().signal,
     select: selectIssues,
     choose: chooseRuntime,
+    // Where the machine has no jail, tests of other things go on without one.
+    isJailWaived: (await chooseJail('auto', env)).program === undefined,
     broker: (facts) => openBroker({ ...facts, caps: CAPS }),
     brief: briefOf,
     onEvent: () => {},
