@@ -60,6 +60,11 @@ export function askedArguments(args: readonly string[]): string[] {
   return [...args.slice(0, at + 1), ...added, ...args.slice(at + 1)]
 }
 
+/** Tells whether a call adds whatever there is. */
+export function addsAll(args: readonly string[]): boolean {
+  return args[commandAt(args)] === 'add' && args.some((word) => word === '--all' || word === '-A' || word === '--update')
+}
+
 /** The command stands after the settings of its own. */
 function commandAt(args: readonly string[]): number {
   let at = 0

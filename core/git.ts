@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { ValuetrainError } from './errors.ts'
-import { askedArguments, DRIVER_VALUES, DRIVERS, mayRunDrivers, withoutDrivers } from './git-drivers.ts'
+import { addsAll, askedArguments, DRIVER_VALUES, DRIVERS, mayRunDrivers, withoutDrivers } from './git-drivers.ts'
 
 export interface GitResult {
   stdout: string
@@ -134,9 +134,10 @@ async function execute(
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
   const env = { ...base, ...options.env }
   const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(runGit, dir, base)) : []
+  const nested = addsAll(args) ? await nestedIn(runGit, dir, base, options.env) : []
   const { stdout, code, signal, timedOut, ...end } = await runGit({
     dir,
-    args: [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args)],
+    args: [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args), ...nested],
     env: { ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...(options.hooks ? withoutAskpass(env) : env) },
     input: options.input ?? '',
     timeoutMs: options.timeoutMs ?? 120_000,
@@ -195,6 +196,24 @@ async function runGitAside({ dir, args, env, input, timeoutMs }: GitCall): Promi
 async function driversOf(runGit: RunGit, dir: string, base: Record<string, string>): Promise<string> {
   const options = { okExit: [0, 1, 128] }
   return (await execute(runGit, dir, base, ['config', '--null', '--get-regexp', DRIVERS], options)).stdout.toString('utf8')
+}
+
+/**
+ * Leaves the repositories within a checkout out of adding everything, submodules among them: git would look into each by its own
+ * configuration, which is the agent's, and run what that names.
+ */
+async function nestedIn(
+  runGit: RunGit,
+  dir: string,
+  base: Record<string, string>,
+  env: GitOptions['env'] = {},
+): Promise<string[]> {
+  const list = async (flags: readonly string[]) =>
+    (await execute(runGit, dir, base, ['ls-files', '--full-name', '-z', ...flags], { env })).stdout.toString('utf8').split('\0')
+  const [index, others] = await Promise.all([list(['--stage']), list(['--others', '--exclude-standard'])])
+  const submodules = index.filter((line) => line.startsWith('160000 ')).map((line) => line.slice(line.indexOf('\t') + 1))
+  const found = [...submodules, ...others.filter((path) => path.endsWith('/')).map((path) => path.slice(0, -1))]
+  return found.map((path) => `:(top,exclude,literal)${path}`)
 }
 
 function cannotStart(dir: string, cause: NodeJS.ErrnoException): ValuetrainError {

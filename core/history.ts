@@ -67,7 +67,7 @@ export function openHistory(dir: string, env: NodeJS.ProcessEnv): History {
       return log.all.map((commit) => ({ ...commit, body: commit.body.trim() }))
     },
     async uncommitted() {
-      const status = await (await git()).status(['--untracked-files=all'])
+      const status = await (await git()).status(['--untracked-files=all', '--ignore-submodules=dirty'])
       return {
         branch: status.detached ? null : status.current,
         staged: status.staged,

@@ -36,7 +36,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     id: 'huge output',
     harmless: true,
-    payload: `const line = 'x'.repeat(999) + '\\n'; for (let n = 0; n < 20000; n++) fs.writeSync(1, line);
+    payload: `const line = 'x'.repeat(999) + '\\n'; for (let n = 0; n < 20000; n++) print(line);
       ${TRY} attempt(() => { const file = fs.openSync('huge.bin', 'w'); for (let at = 0; at < 64; at++) fs.writeSync(file, Buffer.alloc(1024 * 1024)); fs.closeSync(file) })`,
     async escaped({ session, after }) {
       if (session.length > 3_000_000) return `the sessions have ${session.length} characters`
@@ -204,7 +204,8 @@ export function payloadOf(facts: Facts & { jailed: boolean }, attacks: readonly 
   )
   return `const fs = require('node:fs'), cp = require('node:child_process'), net = require('node:net'), dns = require('node:dns/promises'), dgram = require('node:dgram')
 const P = ${JSON.stringify(facts)}
-const say = (text) => { fs.writeSync(1, text + '\\n'); try { fs.appendFileSync('tried.log', text.replace(/^loot.*/, '') + '\\n') } catch {} }
+const print = (text) => { for (let tries = 0; tries < 1000; tries++) { try { fs.writeSync(1, text); return } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) } } }
+const say = (text) => { print(text + '\\n'); try { fs.appendFileSync('tried.log', text.replace(/^loot.*/, '') + '\\n') } catch {} }
 const send = (port, text) => new Promise((done) => { const socket = net.connect({ host: '127.0.0.1', port, timeout: 1000 }, () => socket.end(text)); socket.on('error', done); socket.on('close', done); socket.on('timeout', () => socket.destroy()) })
 ;(async () => {
 ${parts.join('\n')}
