@@ -336,11 +336,10 @@ describe('the overview', () => {
                                                                                      say.
         --merge=auto|person                                                          Who merges the
                                                                                      delivered change.
-        --no-jail                                                                    Go on without a jail
-                                                                                     where the
-                                                                                     configuration
-                                                                                     requires one; the
-                                                                                     session records it.
+        --no-jail                                                                    Go on where no jail
+                                                                                     can be built or none
+                                                                                     shall be; the session
+                                                                                     records it.
         --pipeline=NAME                                                              Pipeline to work it
                                                                                      by; an issue keeps
                                                                                      the one it was begun

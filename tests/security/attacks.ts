@@ -17,6 +17,8 @@ export interface Aftermath {
   /** Everything the attacks printed. */
   said: string
   base: string
+  /** Protected files that some branch has in a weakened form. */
+  weakened: string[]
 }
 
 /** One thing an attacker tries. */
@@ -93,9 +95,10 @@ export const ATTACKS: readonly Attack[] = [
     harmless: true,
     payload: `${TRY} for (const file of ['.valuetrain/config.yaml', '.valuetrain/pipelines/routine.yaml', '.github/workflows/ci.yml', '.husky/pre-commit', P.main + '/.valuetrain/config.yaml']) attempt(() => { fs.mkdirSync(require('path').dirname(file), { recursive: true }); fs.writeFileSync(file, 'version: 1\\n# weakened\\n') });
       attempt(() => fs.renameSync('.valuetrain', 'moved')); attempt(() => fs.rmSync('.valuetrain', { recursive: true }))`,
-    async escaped({ after, objects }) {
-      const found = [...after.worktrees, ...after.main].find(([, text]) => text.includes('# weakened'))
-      return found ? `${found[0]} was weakened` : objects.includes('# weakened') ? 'a weakened file was committed' : undefined
+    async escaped({ after, weakened }) {
+      const own = /(?:^|build_1\/)\.(?:valuetrain\/(?:config|pipelines)|github|husky)/
+      const found = [...after.worktrees, ...after.main].find(([path, text]) => own.test(path) && text.includes('# weakened'))
+      return found ? `${found[0]} was weakened` : weakened[0]
     },
   },
   {
@@ -204,9 +207,11 @@ export function payloadOf(facts: Facts & { jailed: boolean }, attacks: readonly 
   )
   return `const fs = require('node:fs'), cp = require('node:child_process'), net = require('node:net'), dns = require('node:dns/promises'), dgram = require('node:dgram')
 const P = ${JSON.stringify(facts)}
+// Where git starts it again and again, once is enough.
+if (require('node:os').hostname() === 'jail' && fs.existsSync('tried.log')) process.exit(0)
 const print = (text) => { for (let tries = 0; tries < 1000; tries++) { try { fs.writeSync(1, text); return } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) } } }
 const say = (text) => { print(text + '\\n'); try { fs.appendFileSync('tried.log', text.replace(/^loot.*/, '') + '\\n') } catch {} }
-const send = (port, text) => new Promise((done) => { const socket = net.connect({ host: '127.0.0.1', port, timeout: 1000 }, () => socket.end(text)); socket.on('error', done); socket.on('close', done); socket.on('timeout', () => socket.destroy()) })
+const send = (port, text) => new Promise((done) => { const socket = net.connect({ host: '127.0.0.1', port, timeout: 1000 }, () => socket.end(text)); socket.resume(); socket.on('error', done); socket.on('close', done); socket.on('timeout', () => socket.destroy()) })
 ;(async () => {
 ${parts.join('\n')}
 process.exit(0)

@@ -4,6 +4,7 @@ import { execPath } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { dropRequest } from '../../conductor/inbox.ts'
 import { runIssue } from '../../conductor/run.ts'
+import type { Git } from '../../core/git.ts'
 import { probeJail } from '../../core/jail-probe.ts'
 import { joinLine } from '../conductor/line.ts'
 import { type Aftermath, ATTACKS, type Attack, PROCESSES, payloadOf } from './attacks.ts'
@@ -39,24 +40,17 @@ async function attack(vector: Vector, attacks: readonly Attack[], isJailWaived: 
       if (event.type === 'output') printed.push(event.text)
     },
   })
-  const outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' })
+  const outcome = await runIssue(line.ports, { issue: 1, merge: 'auto' }).catch((error: unknown) => {
+    // Without a jail the session itself goes, and the run with it.
+    if (!isJailWaived) throw error
+    return { outcome: 'aborted' as const }
+  })
   if (vector.comment && outcome.outcome === 'waiting') {
     const actor = { kind: 'human' as const, role: 'conductor' as const, name: 'Somebody' }
     const gitDir = join(place.dir, '.git/worktrees/build_1')
     await dropRequest(gitDir, line.ports.ids.ulid(), { act: { type: 'comment', text: vector.comment(command) }, actor })
     await runIssue(line.ports, { issue: 1, merge: 'auto' })
   }
-  if (process.env.VT_DEBUG)
-    console.log(
-      vector.id,
-      JSON.stringify(outcome).slice(0, 400),
-      printed
-        .join('')
-        .replace(/x{50,}\n/g, '')
-        .slice(-1500),
-    )
-  if (process.env.VT_DEBUG)
-    console.log(`tried: ${ATTACKS.map(({ id }) => (printed.join('').includes(`tried ${id};`) ? id : '-')).join(' ')}`)
   const session = line.written.map(({ entry }) => JSON.stringify(entry)).join('\n')
   const worktrees = await contentsOf(`${place.dir}.worktrees`)
   const logs = [...worktrees].filter(([path]) => path.endsWith('tried.log')).map(([, text]) => text)
@@ -67,6 +61,7 @@ async function attack(vector: Vector, attacks: readonly Attack[], isJailWaived: 
   )
     .map((bytes) => bytes.toString('latin1'))
     .join('')
+  const weakened = (await Promise.all([place.git, place.git.at(place.facts.remote)].map(weakenedIn))).flat()
   const main = new Map([...(await contentsOf(place.dir))].filter(([path]) => !path.startsWith('.git/') && path !== '.env'))
   return {
     place,
@@ -74,10 +69,23 @@ async function attack(vector: Vector, attacks: readonly Attack[], isJailWaived: 
     before,
     after: { ...(await look(place)), worktrees, main },
     objects,
+    weakened,
     session,
     said: [...printed, session, ...logs, objects].join('\n'),
     base,
   }
+}
+
+/** Returns protected files that some branch has in a weakened form. */
+async function weakenedIn(git: Git): Promise<string[]> {
+  const branches = (await git.text(['for-each-ref', '--format=%(refname)', 'refs/heads']))
+    .split('\n')
+    .filter((name) => name !== '')
+  const found = await git.run(
+    ['grep', '--name-only', '# weakened', ...branches, '--', '.valuetrain/*.yaml', '.github', '.husky'],
+    { okExit: [0, 1] },
+  )
+  return found.stdout.split('\n').filter((line) => line !== '' && !line.includes('/tickets/'))
 }
 
 /** Puts agent and attacks where a jail shows them read-only, and returns the command that makes all attacks. */
@@ -134,11 +142,12 @@ jailed(`an agent that obeys every text${probe.ready ? '' : ` (skipped: ${probe.w
 })
 
 ;(FULL ? describe : describe.skip)('the same attacks where nothing holds them (VALUETRAIN_FULL=1)', () => {
-  it('get out, each of them, so that the cases above could fail', async () => {
+  it('get out, all but what git itself is kept from, so that the cases above could fail', async () => {
     const loose = ATTACKS.filter(({ harmless }) => harmless)
     const vector = VECTORS.find(({ id }) => id === 'README') as Vector
     const found = await judged(await attack(vector, loose, true), loose)
     const held = Object.entries(found).filter(([, row]) => (row as { escaped?: string }).escaped === undefined)
-    expect(held.map(([id]) => id)).toEqual([])
+    // Filters are held by how git is called, jail or not; tests/conductor/jailed-commit.test.ts shows what else would run.
+    expect(held.map(([id]) => id)).toEqual(['filters and fsmonitor'])
   }, 300_000)
 })
