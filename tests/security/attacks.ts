@@ -115,7 +115,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     id: 'writes outside',
     harmless: true,
-    payload: `${TRY} for (const folder of [P.outside, P.home, P.main, P.main + '/..', '..', '../..']) attempt(() => fs.writeFileSync(folder + '/planted-outside', 'x'))`,
+    payload: `${TRY} for (const folder of [P.outside, P.home, P.main, P.main + '/..', P.main + '.worktrees']) attempt(() => fs.writeFileSync(folder + '/planted-outside', 'x'))`,
     async escaped({ after, place }) {
       const around = await readFile(join(place.outside, 'planted-outside')).catch(() => undefined)
       const found = [...after.outside, ...after.home, ...after.main, ...after.worktrees].find(([path]) =>
