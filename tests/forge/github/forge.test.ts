@@ -1,6 +1,6 @@
 import { Octokit } from '@octokit/rest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cloneStand, type StandClone } from '../../support/github/clone.ts'
+import { cloneStand } from '../../support/github/clone.ts'
 import { openStand, type Stand, type StandRepository } from '../../support/github/index.ts'
 import { makeRepository } from '../../support/repository.ts'
 
@@ -15,15 +15,7 @@ afterAll(async () => {
 })
 
 /** Texts that were allowed stay in this clone, so that no push is needed to keep them. */
-const ALONE = { config: { remote: null } }
-
-/** Commits on a ticket's branch and pushes it; returns the head. */
-async function pushTicket(clone: StandClone, ticket: string, files: Record<string, string> = { [`${ticket}.txt`]: 'done\n' }) {
-  await clone.git.run(['checkout', '--quiet', '-B', `phase/${ticket}`, 'origin/main'])
-  const head = await clone.commit(files, `Work ${ticket}`)
-  await clone.remote.run(['push', '--quiet', 'origin', `phase/${ticket}`])
-  return head
-}
+const ALONE = { checkout: false, config: { remote: null } }
 
 async function openTicket(name: string, options: Parameters<typeof cloneStand>[2] = {}) {
   const at = await stand.repository(name)
@@ -32,9 +24,9 @@ async function openTicket(name: string, options: Parameters<typeof cloneStand>[2
     body: 'Please',
     labels: ['auto'],
   })
-  const clone = await cloneStand(stand, at, options)
+  const clone = await cloneStand(stand, at, { ...ALONE, ...options })
   const ticket = `build_${issue.number}`
-  const head = await pushTicket(clone, ticket)
+  const head = await at.push({ [`${ticket}.txt`]: 'done\n' }, { branch: `phase/${ticket}` })
   const draft = {
     ticket,
     issue: issue.number as number,
@@ -44,19 +36,19 @@ async function openTicket(name: string, options: Parameters<typeof cloneStand>[2
     base: 'main',
     draft: true,
   }
-  return { at, clone, forge: clone.forge, ticket, head, draft, issue: issue.number as number }
+  return { at, forge: clone.forge, ticket, head, draft, issue: issue.number as number }
 }
 
-async function mergeOf(clone: StandClone, at: StandRepository, ticket: string, head: string) {
+async function mergeOf(at: StandRepository, ticket: string, head: string) {
   const base = (await at.head()) as string
-  const tree = await clone.git.text(['merge-tree', '--write-tree', base, head])
-  const merge = await clone.git.text(['commit-tree', tree, '-p', base, '-p', head, '-m', 'Merge'])
+  const tree = await at.git.text(['merge-tree', '--write-tree', base, head])
+  const merge = await at.git.text(['commit-tree', tree, '-p', base, '-p', head, '-m', 'Merge'])
   return { ticket, into: 'main', base, head, merge }
 }
 
 describe('a pull request', () => {
   it('is opened as a draft, brought up to date, merged at the judged head, and then found as merged', async () => {
-    const { at, clone, forge, ticket, head, draft, issue } = await openTicket('journey', ALONE)
+    const { at, forge, ticket, head, draft, issue } = await openTicket('journey')
     const change = await forge.openChange(draft)
     expect(change).toMatchObject({ ticket, headCommit: head, base: 'main', draft: true, state: 'open' })
     const ready = await forge.updateChange(change, {
@@ -72,7 +64,7 @@ describe('a pull request', () => {
       checks: [],
       reviews: [],
     })
-    const outcome = await forge.merge(await mergeOf(clone, at, ticket, head))
+    const outcome = await forge.merge(await mergeOf(at, ticket, head))
     expect(outcome).toEqual({ outcome: 'merged', commit: await at.head() })
     expect(await forge.findChange(`phase/${ticket}`)).toMatchObject({ id: change.id, state: 'merged' })
     expect((await forge.readIssue(issue)).state).toBe('closed')
@@ -91,9 +83,9 @@ describe('a pull request', () => {
   })
 
   it('is not merged when the base has moved, the head is another, or the branch is protected', async () => {
-    const { at, clone, forge, ticket, head, draft } = await openTicket('moved')
+    const { at, forge, ticket, head, draft } = await openTicket('moved')
     await forge.openChange({ ...draft, draft: false })
-    const order = await mergeOf(clone, at, ticket, head)
+    const order = await mergeOf(at, ticket, head)
     expect(await forge.merge({ ...order, head: order.base })).toMatchObject({ outcome: 'waiting' })
     at.protect('main', { checks: ['valuetrain/tests'] })
     expect(await forge.merge(order)).toMatchObject({
@@ -143,7 +135,7 @@ describe('reports of gates with a token', () => {
 
 describe('issues', () => {
   it('are listed without pull requests, opened once, related, and closed', async () => {
-    const { forge, draft, issue } = await openTicket('issues', ALONE)
+    const { forge, draft, issue } = await openTicket('issues')
     await forge.openChange(draft)
     const child = await forge.openIssue({
       title: 'Then this',
@@ -172,7 +164,7 @@ describe('issues', () => {
   })
 
   it('are commented on once for a key, and labels and assignment show their standing', async () => {
-    const { at, forge, issue } = await openTicket('talk', ALONE)
+    const { at, forge, issue } = await openTicket('talk')
     stand.fault({ on: /POST .*\/comments$/, when: 'after', cut: true })
     await forge.comment(issue, 'blocked:1', 'It is blocked')
     await forge.comment(issue, 'blocked:1', 'It is blocked')
@@ -205,7 +197,8 @@ async function clone(url: string) {
   return git
 }
 
-describe('the stand', () => {
+/** What every other test here leans on; looked at by itself with the long suites only. */
+describe.runIf(process.env.VALUETRAIN_FULL === '1')('the stand', () => {
   it('takes a branch by git, makes a pull request of it, merges it in git, and closes the issue it names', async () => {
     const repository = await stand.repository('real')
     const issue = await stand.as('owner')('POST', '/repos/owner/real/issues', { title: 'Do it', labels: ['auto'] })

@@ -1,3 +1,5 @@
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type Clock, SimulatedClock } from '../../../core/clock.ts'
 import { type Config, defaultConfig } from '../../../core/config.ts'
@@ -40,7 +42,8 @@ export async function cloneStand(
   } = {},
 ): Promise<StandClone> {
   const made = await makeRepository({})
-  await made.git.run(['remote', 'add', 'origin', of.cloneUrl])
+  const remote = `[remote "origin"]\n\turl = ${of.cloneUrl}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`
+  await appendFile(join(made.dir, '.git', 'config'), remote)
   const base = defaultConfig()
   const config: Config = {
     ...base,
@@ -64,11 +67,11 @@ export async function cloneStand(
   onTestFinished(() => forge.close())
   const access = await forge.gitAccess()
   onTestFinished(() => access.close())
-  const remote = openGit(made.dir, { ...made.env, ...access.env })
+  const asked = openGit(made.dir, { ...made.env, ...access.env })
   if (options.checkout !== false && (await of.head())) {
     // From its folder: what is fetched is the same, and no token is asked for.
     await made.git.run(['fetch', '--quiet', of.git.dir, '+refs/heads/*:refs/remotes/origin/*'])
     await made.git.run(['checkout', '--quiet', '-B', 'main', 'origin/main'])
   }
-  return { ...made, repository, config, forge, clock, remote }
+  return { ...made, repository, config, forge, clock, remote: asked }
 }
