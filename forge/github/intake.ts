@@ -57,6 +57,7 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
     const found = new Map<number, Intent | { hold: string }>()
     const fresh: { raw: RawIssue; event: IssueEvent; renamedBy?: string }[] = []
     const opened = await readOpened(stateDir)
+    let kept = await byIssue(intents)
     let isFetched = false
     for (const raw of raws) {
       const allowed = await allowedOf(raw)
@@ -64,14 +65,16 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
         found.set(raw.number, allowed)
         continue
       }
-      let intent = await intents.read(raw.number)
-      if (!isFor(intent, allowed.event) && !isFetched) {
+      // Its session has the text, so that there is nothing to look for.
+      if (opened[raw.number] === allowed.event.id) continue
+      if (!isFor(kept.get(raw.number), allowed.event) && !isFetched) {
         isFetched = true
         await intents.fetch()
-        intent = await intents.read(raw.number)
+        kept = await byIssue(intents)
       }
-      if (isFor(intent, allowed.event)) found.set(raw.number, intent as Intent)
-      else if (opened[raw.number] !== allowed.event.id) fresh.push({ raw, ...allowed })
+      const intent = kept.get(raw.number)
+      if (intent && isFor(intent, allowed.event)) found.set(raw.number, intent)
+      else fresh.push({ raw, ...allowed })
     }
     const made: Intent[] = []
     for (const { raw, event, renamedBy } of fresh) {
@@ -81,9 +84,10 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
     }
     if (made.length === 0) return found
     await intents.keep(made)
+    kept = await byIssue(intents)
     for (const { issue } of made) {
-      const kept = await intents.read(issue)
-      if (kept) found.set(issue, kept)
+      const intent = kept.get(issue)
+      if (intent) found.set(issue, intent)
     }
     return found
   }
@@ -121,6 +125,10 @@ export function openIntake({ client, people, intents, labels, stateDir }: Intake
       await intents.drop([number])
     },
   }
+}
+
+async function byIssue(intents: Intents): Promise<Map<number, Intent>> {
+  return new Map((await intents.list()).map((intent) => [intent.issue, intent]))
 }
 
 /** Labels are the same whatever their letters' case, as on GitHub. */

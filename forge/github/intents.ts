@@ -51,6 +51,12 @@ export function openIntents(git: Git, remote: string | null, access: () => Promi
     const found = await git.run(['rev-parse', '--verify', '--quiet', `${FOLDER}/${issue}`], { okExit: [0, 1] })
     return found.code === 0 ? found.stdout.trim() : undefined
   }
+  // What an object holds never changes, and there is a look every few seconds.
+  const contents = new Map<string, Intent | undefined>()
+  const contentOf = async (issue: number, object: string) => {
+    if (!contents.has(object)) contents.set(object, await readIntent(git, issue, object))
+    return contents.get(object)
+  }
   const fetch = async () => {
     if (shared === undefined) return
     const flags = ['--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules', '--quiet', '--prune']
@@ -62,14 +68,14 @@ export function openIntents(git: Git, remote: string | null, access: () => Promi
   return {
     async read(issue) {
       const object = await objectOf(issue)
-      return object === undefined ? undefined : readIntent(git, issue, object)
+      return object === undefined ? undefined : contentOf(issue, object)
     },
     async list() {
       const lines = (await git.text(['for-each-ref', '--format=%(objectname) %(refname)', FOLDER])).split('\n')
       const found = lines.flatMap((line) => {
         const [object = '', ref = ''] = line.split(' ')
         const issue = Number(/\/([1-9]\d{0,8})$/.exec(ref)?.[1])
-        return issue ? [readIntent(git, issue, object)] : []
+        return issue ? [contentOf(issue, object)] : []
       })
       return (await Promise.all(found)).filter((intent) => intent !== undefined)
     },
