@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Repository } from '../core/repository.ts'
 
-export { type HookPath, hookPathOf, type Scope } from '../core/hook-path.ts'
+export { type HookPath, hookPathOf } from '../core/hook-path.ts'
 
 /** Tools that bring hooks of their own. */
 export interface HookTools {

@@ -88,7 +88,7 @@ export const ROUTER_SETTINGS = {
   }),
 } as const
 
-export type RouterSettings<K extends RouterKind = RouterKind> = z.infer<(typeof ROUTER_SETTINGS)[K]>
+type RouterSettings<K extends RouterKind = RouterKind> = z.infer<(typeof ROUTER_SETTINGS)[K]>
 
 /** Everything a router is made from before it learned anything. */
 export interface RouterSpec {

@@ -20,7 +20,7 @@ const lines = Array.from({ length: 240 }, (_, i) => {
   const hard = 2.5 * difficulty()
   const cells = AGENTS.flatMap(({ ability, usd }) => {
     const effort = 0.6 + 0.8 * uniform() + 0.2 * Math.max(0, hard)
-    const resolved = uniform() < 1 / (1 + 2.718281828459045 ** (2 * (hard - ability))) ? 1 : 0
+    const resolved = uniform() < 1 / (1 + Math.E ** (2 * (hard - ability))) ? 1 : 0
     return [resolved, (usd * effort).toFixed(4), Math.ceil(25 * effort)]
   })
   return [`project-${i + 1}`, ...cells].join(',')
