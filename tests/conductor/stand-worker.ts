@@ -16,14 +16,14 @@ import { hostedPorts } from './hosted-ports.ts'
 const [dir, token, what, merge, when, count] = process.argv.slice(2)
 let left = Number(count ?? Number.POSITIVE_INFINITY)
 const strike = (at: string, what: string) => {
-  if (what !== '') process.stdout.write(`${at} ${what}\n`)
+  process.stdout.write(`${at} ${what}\n`)
   if (when === at && --left === 0) process.kill(process.pid, 'SIGKILL')
 }
 const ids = systemIds(systemClock)
 const { ports, close } = await hostedPorts(dir as string, process.env, token as string, {
   ids: {
     ulid: () => {
-      strike('before', '')
+      strike('before', 'id')
       return ids.ulid()
     },
   },
