@@ -88,8 +88,6 @@ export const ROUTER_SETTINGS = {
   }),
 } as const
 
-type RouterSettings<K extends RouterKind = RouterKind> = z.infer<(typeof ROUTER_SETTINGS)[K]>
-
 /** Everything a router is made from before it learned anything. */
 export interface RouterSpec {
   kind: RouterKind
