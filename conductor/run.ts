@@ -28,7 +28,7 @@ import { lookAround } from './radar.ts'
 import { commitTail } from './record.ts'
 import { isRouted, routedLabels } from './route.ts'
 import { type Settled, settleChange } from './settle.ts'
-import { type FoundTicket, findTicket } from './sources.ts'
+import { type FoundTicket, findTicket, ticketsOfIssue } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { listArrived, takeDown } from './take-down.ts'
 import { waitIsOver } from './waiting.ts'
@@ -203,17 +203,11 @@ async function pipelineOf(
   definitions: Definitions,
   base: string,
 ): Promise<string> {
-  for (const pipeline of definitions.method.pipelines.values()) {
-    for (const [first] of stretches(pipeline)) {
-      const found = await findTicket(
-        ports.repository,
-        ticketOf((first as PhaseSpec).name, options.issue),
-        base,
-        definitions.config.remote,
-      )
-      const begun = found?.state.ledger.opened?.pipeline
-      if (begun !== undefined) return begun
-    }
+  const { remote } = definitions.config
+  for (const ticket of await ticketsOfIssue(ports.repository, options.issue, base, remote)) {
+    const found = await findTicket(ports.repository, ticket, base, remote)
+    const begun = found?.state.ledger.opened?.pipeline
+    if (begun !== undefined) return begun
   }
   return options.pipeline ?? definitions.config.pipeline
 }

@@ -51,6 +51,13 @@ export async function findTickets(repository: Repository, config: Config, known?
   return [...found.values()].sort(order)
 }
 
+/** Returns the names of an issue's tickets, on a commit of the default branch or under way; read from names alone. */
+export async function ticketsOfIssue({ git }: Repository, issue: number, base: string, remote: string | null): Promise<string[]> {
+  const [merged, live] = await Promise.all([readerAt(git, base).folders('.valuetrain/tickets'), listTicketBranches(git, remote)])
+  const names = new Set([...merged, ...live.map(({ ticket }) => ticket)])
+  return [...names].filter((name) => parseTicket(name)?.issue === issue).sort()
+}
+
 /**
  * Returns one ticket as it stands now, or undefined when nobody has opened it.
  *

@@ -1,3 +1,4 @@
+import { sha256 } from './canonical.ts'
 import { ValuetrainError } from './errors.ts'
 import type { Git } from './git.ts'
 import { requireRevision } from './refs.ts'
@@ -40,6 +41,19 @@ const RECORDS = new Set(['tickets', 'issues'])
  */
 export async function subjectTree(git: Git, treeish: string): Promise<string> {
   const root = await git.fields(['ls-tree', '-z', '--full-tree', requireRevision(treeish)])
+  // What a listing comes to never changes, and its objects are in this repository by then.
+  const key = `${git.dir}\0${sha256(root.join('\0'))}`
+  const known = subjects.get(key)
+  if (known !== undefined) return known
+  if (subjects.size >= 1_000) subjects.clear()
+  const subject = await subjectOf(git, treeish, root)
+  subjects.set(key, subject)
+  return subject
+}
+
+const subjects = new Map<string, string>()
+
+async function subjectOf(git: Git, treeish: string, root: readonly string[]): Promise<string> {
   const folder = root.findIndex((line) => /^040000 tree [0-9a-f]+\t\.valuetrain$/.test(line))
   const inner = folder < 0 ? [] : await git.fields(['ls-tree', '-z', '--full-tree', idOf(root[folder] as string)])
   const kept = inner.filter((line) => !RECORDS.has(nameOf(line)))

@@ -7,6 +7,8 @@ import { runIssue } from '../../conductor/run.ts'
 import { mergeTaking } from '../../core/tree.ts'
 import { issueFile, type Line, makeLine } from './line.ts'
 
+const FULL = process.env.VALUETRAIN_FULL !== undefined
+
 const config = (clashes: string) => `version: 1
 commands:
   test: [sh, -c, 'test -s list.txt']
@@ -64,7 +66,7 @@ describe('two tickets that change the same lines', () => {
     expect(commits.filter(({ parents }) => parents.length > 1).map(({ evidence }) => evidence)).toEqual(['base'])
   })
 
-  it('go one after the other where the configuration says so', async () => {
+  it.runIf(FULL)('go one after the other where the configuration says so', async () => {
     const line = await begin('serialise')
     const on = '#1 (build_1) changes the same lines and comes first'
     for (let round = 0; round < 2; round++)
@@ -74,7 +76,7 @@ describe('two tickets that change the same lines', () => {
     expect(await readFile(join(line.dir, 'list.txt'), 'utf8')).toBe('zero\none\ntwo\n')
   })
 
-  it('take in what has come before they are judged, where the configuration says so', async () => {
+  it.runIf(FULL)('take in what has come before they are judged, where the configuration says so', async () => {
     const line = await begin('rebase')
     await runIssue(line.ports, { issue: 2, merge: 'auto' })
     await runIssue(line.ports, { issue: 1, merge: 'auto' })

@@ -20,7 +20,7 @@ import { CONFIG, issueFile } from './line.ts'
 import { portsFor } from './ports.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
-const SEED = Number(process.env.VALUETRAIN_SEED ?? Math.floor(Math.random() * 1e6))
+const SEED = Number(process.env.VALUETRAIN_SEED ?? 1)
 /** Whether one of the three long tests is run: all of them in the full tier, otherwise at most one, drawn by the seed. */
 const isDrawn = (at: number) => FULL || SEED % 6 === at
 const DRIVER = fileURLToPath(new URL('./driver.ts', import.meta.url))

@@ -8,7 +8,7 @@ import { CONFIG, cloneLine, standLine } from './stand-line.ts'
 
 const WORKER = fileURLToPath(new URL('./stand-worker.ts', import.meta.url))
 const FULL = process.env.VALUETRAIN_FULL !== undefined
-const SEED = Number(process.env.VALUETRAIN_SEED ?? Math.floor(Math.random() * 1e6))
+const SEED = Number(process.env.VALUETRAIN_SEED ?? 1)
 const COUNT = Number(process.env.VALUETRAIN_ISSUES ?? (FULL ? 50 : 3))
 const LONG = { timeout: 14_400_000 }
 const FILES = {
