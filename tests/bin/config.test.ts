@@ -75,12 +75,12 @@ describe('config show and why', () => {
     ).toMatchInlineSnapshot(`
       "$ valuetrain config why merg
       error: there is no key "merg" (did you mean "merge"?)
-      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, lease
+      hint: the configuration has: version, forge, remote, github, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, delivery, lease
       [exit 2]
 
       $ valuetrain config show workspace.stup
       error: there is no key "workspace.stup" (did you mean "setup"?)
-      hint: workspace has: setup, inputs, cache, env, keep, root
+      hint: workspace has: setup, inputs, cache, env, hosts, tools, keep, root
       [exit 2]
 
       $ valuetrain config show merge.x
@@ -199,7 +199,7 @@ describe('config set', () => {
 
       $ valuetrain config set merg auto
       error: there is no key "merg" (did you mean "merge"?)
-      hint: the configuration has: version, forge, remote, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, lease
+      hint: the configuration has: version, forge, remote, github, branch, pipeline, agent, merge, attempts, commands, recipes, labels, gates, extensions, workspace, agents, jail, budgets, models, training, router, limits, size, protected, commits, checkIns, drive, delivery, lease
       [exit 2]
       "
     `)
