@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { LLMock } from '@copilotkit/aimock'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { KNOWN_AGENTS } from '../../agents/index.ts'
 import { census } from '../../core/census.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -12,6 +12,8 @@ import { systemIds } from '../../core/ids.ts'
 import { probeJail } from '../../core/jail-probe.ts'
 import { picoOf, usdOf } from '../../core/money.ts'
 import { openTerminal, type Terminal } from '../bin/terminal.ts'
+import { cloneStand } from '../support/github/clone.ts'
+import { openStand } from '../support/github/index.ts'
 import { makeRepository } from '../support/repository.ts'
 
 /**
@@ -89,8 +91,8 @@ interface Place {
   metered(): Promise<{ costUsd: number; calls: number; tokensIn: number; tokensOut: number; unknown: number }>
 }
 
-async function place(id: Id, jail: string, more: object = {}): Promise<Place> {
-  const config = {
+function configOf(id: Id, jail: string) {
+  return {
     version: 1,
     jail,
     commands: { test: ['sh', '-c', 'test "$(cat value.txt)" = right'] },
@@ -100,15 +102,17 @@ async function place(id: Id, jail: string, more: object = {}): Promise<Place> {
       anthropic: { url: mock.url, key: 'MY_KEY', prices: 'anthropic' },
     },
     budgets: { ticket: 20 },
-    ...more,
   }
+}
+
+function environment(id: Id, env: NodeJS.ProcessEnv) {
+  return { ...env, PATH: `${bins[id]}${delimiter}${env.PATH}`, MY_KEY: 'key-of-the-provider', TMPDIR: '/tmp' }
+}
+
+async function place(id: Id, jail: string, more: object = {}): Promise<Place> {
+  const config = { ...configOf(id, jail), ...more }
   const repository = await makeRepository({ 'value.txt': 'wrong', '.valuetrain/config.yaml': JSON.stringify(config) })
-  const env = {
-    ...repository.env,
-    PATH: `${bins[id]}${delimiter}${repository.env.PATH}`,
-    MY_KEY: 'key-of-the-provider',
-    TMPDIR: '/tmp',
-  }
+  const env = environment(id, repository.env)
   const terminal = openTerminal({ dir: repository.dir, env, clock: systemClock, ids: systemIds(systemClock) })
   await terminal.run('issue', 'new', '--title', 'Mend it', '--label', 'auto')
   return {
@@ -160,6 +164,39 @@ describe.each(WAYS)('real $id, jail $jail', ({ id, jail }) => {
     expect(total.costUsd).toBe(billedUsd())
     const log = (await terminal.run('session', 'show', 'build_1')).stdout
     expect(log).not.toContain('key-of-the-provider')
+  })
+
+  it('fixes an issue of GitHub to its merged pull request, with a status for each gate and the cost in its text', async () => {
+    mock.on({ predicate: ({ messages }) => !messages.some(({ role }) => role === 'tool') }, shell(id, 'printf right > value.txt'))
+    mock.on({ predicate: () => true }, { content: 'It is right now.', usage })
+    const stand = await openStand()
+    onTestFinished(() => stand.close())
+    const at = await stand.repository('mend', {
+      'value.txt': 'wrong',
+      '.valuetrain/config.yaml': JSON.stringify({
+        ...configOf(id, jail),
+        ...{ forge: 'github', remote: 'origin', github: { writeEveryMs: 0 } },
+      }),
+    })
+    const owner = stand.as('owner')
+    const issue = await owner('POST', `/repos/${at.fullName}/issues`, { title: 'Mend it', body: 'Please', labels: ['auto'] })
+    const clone = await cloneStand(stand, at)
+    const env = { ...environment(id, clone.env), VALUETRAIN_GITHUB_TOKEN: stand.token('pilot') }
+    const terminal = openTerminal({ dir: clone.dir, env, clock: systemClock, ids: systemIds(systemClock) })
+    const ran = await terminal.run('run', String(issue.number), '--agent', id, '--merge', 'auto')
+    expect({ ...ran, stdout: ran.code === 0 ? '' : ran.stdout }).toEqual({ code: 0, stdout: '', stderr: expect.any(String) })
+    const pulls = await owner('GET', `/repos/${at.fullName}/pulls?state=all`)
+    expect(pulls).toHaveLength(1)
+    expect(pulls[0]).toMatchObject({ state: 'closed', draft: false, title: 'Mend it' })
+    expect(pulls[0].body).toContain('## Cost')
+    const said = at.statuses(pulls[0].head.sha)
+    expect(said.find(({ context }) => context === 'valuetrain/test')).toMatchObject({ state: 'success' })
+    expect(said.filter(({ state }) => state !== 'success')).toEqual([])
+    expect(await at.git.text(['show', 'main:value.txt'])).toBe('right')
+    const billed = mock.getRequests().filter(({ response }) => response.status === 200).length
+    const total = JSON.parse((await terminal.run('cost', 'report', '--json')).stdout).total
+    expect(total).toMatchObject({ calls: billed, tokensIn: billed * USAGE.input, tokensOut: billed * USAGE.output, unknown: 0 })
+    expect(stand.violations()).toEqual([])
   })
 
   it('fails when the model only fails, with nothing delivered', async () => {
