@@ -226,6 +226,25 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/accel/doctor.ts'),
   },
   {
+    id: 'gpu list',
+    group: 'Training',
+    summary: 'List graphics cards, here and where ssh reaches',
+    load: () => import('./commands/gpu/list.ts'),
+  },
+  {
+    id: 'gpu run',
+    group: 'Training',
+    usage: '[MACHINE]',
+    summary: 'Run a trainer of your own on a lease that ends by itself',
+    load: () => import('./commands/gpu/run.ts'),
+  },
+  {
+    id: 'gpu reap',
+    group: 'Training',
+    summary: 'End leases that nobody keeps alive',
+    load: () => import('./commands/gpu/reap.ts'),
+  },
+  {
     id: 'session show',
     group: 'Audit',
     usage: 'TICKET',

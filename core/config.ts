@@ -86,6 +86,36 @@ const AgentEntry = z
     message: 'is needed with the protocols ollama and openai',
   })
 
+/** Machines with graphics cards for trainers that are programs of their own. */
+const GpuMachines = z
+  .strictObject({
+    trainer: Argv.optional().describe('Program and arguments that `gpu run` starts on a lease.'),
+    ssh: z
+      .record(
+        Slug.refine((id) => id !== 'local', 'is the name of this machine'),
+        z.strictObject({
+          host: z
+            .string()
+            .regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/, 'is a host as `ssh` knows it, such as box or me@box')
+            .describe('Host as `ssh` knows it; user, port and key stand in your own ssh configuration.'),
+          dir: z.string().optional().describe('Folder there in which the trainer starts; its home unless told.'),
+          usdPerHour: z.number().min(0).default(0).describe('What an hour costs.'),
+        }),
+      )
+      .default({})
+      .describe('Machines that `ssh` reaches, by names of your own; `local` is this one.'),
+    usdPerHour: z.number().min(0).default(0).describe('What an hour of this machine costs.'),
+    leaseMs: z
+      .int()
+      .min(5_000)
+      .default(60_000)
+      .describe('How long a lease lives without a heartbeat, in milliseconds; whole seconds count.'),
+    maxHours: z.number().gt(0).max(720).default(12).describe('When a lease ends in any case.'),
+    maxUsd: z.number().gt(0).nullable().default(null).describe('What one lease may cost before it ends; null does not limit.'),
+  })
+  .prefault({})
+  .describe('Machines with graphics cards, for a trainer that is a program of its own.')
+
 /** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
 export const Config = z.strictObject({
   version: z.literal(1).default(1).describe('Format version of this file.'),
@@ -221,6 +251,11 @@ export const Config = z.strictObject({
         .default(null)
         .describe('Repository path of the train.yaml that training and evaluation phases run; null leaves them to the agent.'),
       backend: z.enum(['auto', 'wasm', 'js', 'tfjs']).default('auto').describe('What computes.'),
+      approval: z
+        .boolean()
+        .default(false)
+        .describe('Whether a validation phase, which promotes, waits for a person before it is left: `ticket approve`.'),
+      gpu: GpuMachines,
     })
     .prefault({})
     .describe('Training as phases of a pipeline.'),

@@ -25,7 +25,7 @@ describe('the table of commands', () => {
         'issue close, issue list, issue new, issue show, journey, mode list, mode show, new, pause, pipeline list, pipeline show',
         'report, rescue list, rescue restore, resume, run, session log, session rollback, session show, session verify, status',
         'ticket approve, ticket override, ticket release, ticket show, ticket tick',
-        'accel doctor, accel install, accel remove, agents why, diagnose, eval, export, policy promote, policy rollback, policy show',
+        'accel doctor, accel install, accel remove, agents why, diagnose, eval, export, gpu list, gpu reap, gpu run, policy promote, policy rollback, policy show',
         'reward test, runs compare, runs list, runs search, runs show, serve, sweep, train',
         'agents list, agents test, cost report, fix, hooks install, hooks status, hooks test, hooks uninstall',
       ]
@@ -269,6 +269,9 @@ describe('the overview', () => {
         accel install gpu|cpu               Install TensorFlow.js in a folder of its own
         accel remove                        Remove it again
         accel doctor                        Say what there is to compute with
+        gpu list                            List graphics cards, here and where ssh reaches
+        gpu run [MACHINE]                   Run a trainer of your own on a lease that ends by itself
+        gpu reap                            End leases that nobody keeps alive
 
       Audit
         session show TICKET                 Show what happened on a ticket, as its session tells it
