@@ -2,11 +2,12 @@ import type { Config } from '../core/config.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { COMMAND_NAMES, COMMANDS, commandGates } from './builtin/commands.ts'
+import { trainingApproval } from './builtin/training-verdict.ts'
 
 /**
  * Returns every gate by id: those given, one for each configured command, the repository's own, those of extensions.
  *
- * @throws VT_GATE_TWICE when an id is taken; `commands`, the names of commands and `item-…` always are
+ * @throws VT_GATE_TWICE when an id is taken; `commands`, the names of commands, `training-approval` and `item-…` always are
  */
 export function joinGates(
   builtins: readonly GateSpec[],
@@ -26,5 +27,5 @@ export function joinGates(
   return gates
 }
 
-/** Taken also while the configuration does not name the command, or naming it later would break the file. */
-const RESERVED: ReadonlySet<string> = new Set([COMMANDS, ...COMMAND_NAMES])
+/** Taken also while the configuration does not ask for them, or asking later would break the file. */
+const RESERVED: ReadonlySet<string> = new Set([COMMANDS, ...COMMAND_NAMES, trainingApproval.id])

@@ -5,7 +5,7 @@ import type { Evidence, Item, Method, ModeSpec, PhaseSpec, PipelineSpec } from '
 import type { ModeId } from '../core/contracts/names.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { COMMAND_NAMES, COMMANDS, commandGates, unnamedCommands } from './builtin/commands.ts'
-import { trainingVerdict } from './builtin/training-verdict.ts'
+import { asksApproval, trainingApproval, trainingVerdict } from './builtin/training-verdict.ts'
 import { GUARD_RAILS, LISTED } from './guard-rails.ts'
 import { specDigest } from './spec.ts'
 
@@ -56,6 +56,7 @@ export function requiredGates({
   }
   const listed = position.gates ?? mode.gates
   for (const id of listed) ask(id, `phase "${position.name}" of pipeline "${name}"`)
+  if (asksApproval(config, position)) asked.set(trainingApproval.id, { spec: trainingApproval, severity: 'block' })
   const own = [...gates.values()].filter((spec) => !isBuiltin(spec.id) && appliesTo(spec, mode.id))
   for (const spec of own) ask(spec.id, 'the configuration')
   const items = itemsOf(mode, position).map((item): BoundItem => {

@@ -1,4 +1,6 @@
+import type { Config } from '../../core/config.ts'
 import { GateSpec } from '../../core/contracts/gate.ts'
+import type { PhaseSpec } from '../../core/contracts/method.ts'
 
 /**
  * The verdict of a training run or of its evaluation, as the phase's runtime left it in the artifacts: the statistics
@@ -12,3 +14,24 @@ export const trainingVerdict: GateSpec = GateSpec.parse({
   kind: { type: 'metric', file: '{artifacts}/verdict.json', path: 'passed', rule: { op: '>=', value: 1 } },
   subject: 'ticket',
 })
+
+/**
+ * A person's word before a policy is promoted: the record of the promotion lies on the ticket's branch by then, and is in
+ * use only once the ticket is merged, which cannot be without it.
+ */
+export const trainingApproval: GateSpec = GateSpec.parse({
+  id: 'training-approval',
+  title: 'A person lets the trained policy into use',
+  why: 'statistics say that a policy is better at what was measured; whether that may be in use is for a person to say',
+  modes: ['evaluate'],
+  kind: {
+    type: 'human',
+    question: 'May this policy be promoted? Its numbers stand in validation-report.md and verdict.json',
+  },
+  subject: 'human',
+})
+
+/** Returns whether a phase asks for that word: the one that promotes, where the configuration trains and wants it. */
+export function asksApproval({ training }: Config, { name, child }: Pick<PhaseSpec, 'name' | 'child'>): boolean {
+  return training.config !== null && training.approval && child === 'model-eval' && name === 'validation'
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { chooseRuntime } from '../../agents/index.ts'
 import { choosingTraining } from '../../bin/train-choice.ts'
+import { operate } from '../../conductor/operate.ts'
 import { runIssue } from '../../conductor/run.ts'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
@@ -22,7 +23,7 @@ async function mlPhases(names: readonly string[]): Promise<string> {
 
 const CONFIG = `version: 1
 pipeline: ml
-training: { config: train.yaml }
+training: { config: train.yaml, approval: true }
 `
 
 const TRAIN = `name: cart-pole
@@ -44,7 +45,7 @@ retries:
 `
 
 describe('the ml pipeline', () => {
-  it('trains, is rejected, trains again, validates and promotes, all in commits', async () => {
+  it('trains, is rejected, trains again, validates, waits for a person and promotes, all in commits', async () => {
     const clock = systemClock
     const line = await makeLine({
       '.valuetrain/config.yaml': CONFIG,
@@ -53,8 +54,19 @@ describe('the ml pipeline', () => {
       ...issueFile(1, 'Balance the pole', ['auto']),
     })
     const choose = await choosingTraining(chooseRuntime, { env: line.env, clock, ids: systemIds(clock) })
-    const outcome = await runIssue({ ...line.ports, choose }, { issue: 1, merge: 'auto' })
-    expect(outcome).toMatchObject({ outcome: 'done' })
+    const work = () => runIssue({ ...line.ports, choose }, { issue: 1, merge: 'auto' })
+    const championOnMain = async () => {
+      const reader = readerAt(line.git, await line.git.text(['rev-parse', 'main']))
+      return foldAlias(await readPromotions(reader, 'cart-pole'), 'cart-pole', 'champion').current
+    }
+    const waiting = { outcome: 'waiting', ticket: 'validation_1', reasons: [expect.stringContaining('training-approval')] }
+    expect(await work()).toMatchObject(waiting)
+    expect(line.written.findLast(({ entry }) => entry.type === 'WAITING_BEGUN')?.entry.data).toMatchObject({ reason: 'approval' })
+    // Asking again is no answer.
+    expect(await work()).toMatchObject({ outcome: 'waiting' })
+    expect(await championOnMain()).toBeUndefined()
+    await operate(line.ports, 1, { type: 'approve', channel: 'terminal' }, { name: 'Ada' })
+    expect(await work()).toMatchObject({ outcome: 'done' })
 
     const judged = line.written.flatMap(({ ticket, entry }) =>
       entry.type === 'GATE_JUDGED' && entry.data?.result.gate === 'training-verdict'
@@ -70,8 +82,12 @@ describe('the ml pipeline', () => {
     const stored = await Promise.all((await listRuns(runs)).map((id) => readRun(runs, id)))
     expect(stored.map(({ verdict }) => verdict.verdict).toSorted()).toEqual(['fail', 'pass'])
     const passed = stored.find(({ verdict }) => verdict.verdict === 'pass')
-    const { current } = foldAlias(await readPromotions(readerAt(line.git, head), 'cart-pole'), 'cart-pole', 'champion')
-    expect(current).toMatchObject({ run: passed?.id, by: 'validation_1', verdict: 'pass', version: passed?.manifest.version })
+    expect(await championOnMain()).toMatchObject({
+      run: passed?.id,
+      by: 'validation_1',
+      verdict: 'pass',
+      version: passed?.manifest.version,
+    })
 
     const trailers = await line.git.text([
       'log',
