@@ -34,8 +34,18 @@ const BENCHES: Readonly<Record<string, { measure: string; about: string; load():
   },
   'worktree-starts': {
     measure: 'A1',
-    about: 'fifty simultaneous starts with the scripted runtime, against plain git worktree add',
+    about: 'fifty simultaneous starts with the scripted runtime, against plain git worktree add and sandcastle',
     load: () => import('./worktree-starts.ts'),
+  },
+  'label-to-agent': {
+    measure: 'A2',
+    about: 'from the delivery of a label to the agent’s process with 1,000 files, against plain git and sandcastle',
+    load: () => import('./label-to-agent.ts'),
+  },
+  'idle-requests': {
+    measure: 'A3',
+    about: 'requests an hour, counted against the limit, with pull requests that wait for review',
+    load: () => import('./idle-requests.ts'),
   },
   routine: {
     measure: 'A7',

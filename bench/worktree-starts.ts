@@ -1,6 +1,7 @@
 /**
  * A1: many simultaneous starts, each a process of its own that opens a worktree and lets a scripted agent commit in it,
- * against the floor of as many plain `git worktree add` at once. Counted are starts that failed and what they left
+ * against the floor of as many plain `git worktree add` at once, and beside an npm peer: one process of it that starts as
+ * many runs at once, as its README shows, with an agent that commits. Counted are starts that failed and what they left
  * behind. `--full` runs 50 starts 20 times.
  *
  * On a RAM disk plain adds hardly ever fail; the temporary folder should lie on a real one.
@@ -14,7 +15,8 @@ import { fileURLToPath } from 'node:url'
 import { type Git, openGit } from '../core/git.ts'
 import { openRepository } from '../core/repository.ts'
 import { closeWorktree, listWorktrees } from '../core/worktree.ts'
-import { type Bench, type Benchmark, randomFrom, rowOf } from './measure.ts'
+import { type Bench, type Benchmark, type Row, randomFrom, rowOf } from './measure.ts'
+import { installSandcastle, type Peer } from './sandcastle.ts'
 
 const FILES = 1_000
 
@@ -24,39 +26,50 @@ const bench: Benchmark = async ({ full, seed, env, root: project, note }) => {
   try {
     const { dir, git, base, env: quiet } = await makeLargeRepository(outside, env)
     note(`${starts} starts at once, ${rounds} rounds, ${FILES} files`)
-    const samples = { ours: [] as Round[], plain: [] as Round[] }
+    const peer = await installSandcastle(join(outside, 'peer'), PEER_AGENT, env, quiet)
+    if ('missing' in peer) note(peer.missing)
+    const starters: Record<string, (names: readonly string[]) => Promise<Round>> = {
+      ours: (names) => startOurs(project, dir, base, names, quiet),
+      plain: (names) => startPlain(git, outside, base, names),
+      ...('missing' in peer ? {} : { peer: async (names) => startPeer(await peer.open(), dir, quiet, names, note) }),
+    }
+    const samples: Record<string, Round[]> = {}
     const random = randomFrom(seed)
     for (let round = 0; round < rounds; round++) {
-      const order = random() < 0.5 ? (['ours', 'plain'] as const) : (['plain', 'ours'] as const)
-      for (const kind of order) {
+      const order = Object.keys(starters).map((kind) => ({ kind, at: random() }))
+      for (const { kind } of order.sort((a, b) => a.at - b.at)) {
         const names = Array.from({ length: starts }, (_, at) => `build_${round * starts + at + 1}`)
-        const result =
-          kind === 'ours' ? await startOurs(project, dir, base, names, quiet) : await startPlain(git, outside, base, names)
-        samples[kind].push(result)
+        const result = await (starters[kind] as (typeof starters)[string])(names)
+        samples[kind] = [...(samples[kind] ?? []), result]
         note(`round ${round + 1} ${kind}: ${starts - result.failed} of ${starts} started in ${Math.round(result.wallMs)} ms`)
       }
     }
+    const { ours = [], plain = [], peer: peers = [] } = samples
     const failed = (list: readonly Round[]) => list.map((round) => round.failed)
+    const left = (list: readonly Round[]) => list.map((round) => round.left)
     const wall = (list: readonly Round[]) => list.map((round) => round.wallMs)
     const total = (list: readonly number[]) => list.reduce((sum, count) => sum + count, 0)
+    const counted = (name: string, unit: string, list: readonly number[]): Row => ({
+      ...rowOf(name, unit, list),
+      value: total(list),
+    })
     return [
       { name: 'starts', value: starts * rounds, unit: 'starts', rounds },
-      {
-        ...rowOf('failed starts', 'starts', failed(samples.ours)),
-        value: total(failed(samples.ours)),
-        floor: total(failed(samples.plain)),
-      },
-      rowOf(
-        'left behind (branches, folders, records)',
-        'things',
-        samples.ours.map((round) => round.left),
-      ),
-      rowOf('until all have committed, against plain adds', 'ms', wall(samples.ours), { floor: wall(samples.plain) }),
+      { ...counted('failed starts', 'starts', failed(ours)), floor: total(failed(plain)), goal: '0' },
+      { ...counted('left behind (branches, folders, records)', 'things', left(ours)), goal: '0' },
+      rowOf('until all have committed, against plain adds', 'ms', wall(ours), { floor: wall(plain) }),
       rowOf(
         'until a worktree is open, median of a round',
         'ms',
-        samples.ours.map((round) => round.openMs),
+        ours.map((round) => round.openMs),
       ),
+      ...('missing' in peer
+        ? [{ name: peer.missing, value: Number.NaN, unit: 'starts', rounds: 0 }]
+        : [
+            counted('sandcastle: failed starts', 'starts', failed(peers)),
+            counted('sandcastle: left behind by them', 'things', left(peers)),
+            rowOf('sandcastle: until all have ended, against plain adds', 'ms', wall(peers), { floor: wall(plain) }),
+          ]),
     ]
   } finally {
     await rm(outside, { recursive: true, force: true })
@@ -130,6 +143,45 @@ async function startOurs(
     wallMs,
     openMs: openMs[openMs.length >> 1] ?? 0,
   }
+}
+
+/** What the peer finds as `claude`: does what the other agents do. */
+const PEER_AGENT = `#!/bin/sh
+cat > /dev/null
+echo work > agent.txt
+git add -- agent.txt && git commit --quiet -m Work
+echo '{"type":"result","result":"<promise>COMPLETE</promise>"}'
+`
+
+/** Counts as left what is there besides the branches of runs that went well: those are what they were asked for. */
+async function startPeer(
+  peer: Peer,
+  dir: string,
+  env: NodeJS.ProcessEnv,
+  names: readonly string[],
+  note: Bench['note'],
+): Promise<Round> {
+  const repo = await openRepository(dir, env)
+  const root = join(dir, '.sandcastle')
+  const begun = performance.now()
+  const runs = await peer.start(dir, names)
+  const wallMs = performance.now() - begun
+  await peer.close()
+  const failed = runs.filter(({ done }) => !done)
+  const [problem] = failed
+  if (problem) note(`the peer's first failure: ${problem.problem}`)
+  const worked = new Set(runs.flatMap(({ done, name }) => (done ? [`refs/heads/peer/${name}`] : [])))
+  const refs = async () =>
+    (await repo.git.text(['for-each-ref', '--format=%(refname)', 'refs/heads/peer'])).split('\n').filter(Boolean)
+  const left = [
+    ...(await readdir(join(root, 'worktrees')).catch(() => [])),
+    ...(await readdir(join(repo.commonDir, 'worktrees')).catch(() => [])),
+    ...(await refs()).filter((ref) => !worked.has(ref)),
+  ]
+  await rm(root, { recursive: true, force: true })
+  await repo.git.run(['worktree', 'prune'])
+  for (const ref of await refs()) await repo.git.run(['update-ref', '-d', ref])
+  return { failed: failed.length, left: left.length, wallMs, openMs: 0 }
 }
 
 /** Starts a racer and waits until it is ready to go. */
