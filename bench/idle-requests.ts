@@ -4,7 +4,7 @@
  * An answer that says "not modified" does not count, there as on GitHub.
  *
  * An hour is not waited for. The looks of the window are all alike, so their mean is told for an hour; what the first
- * looks of a new process cost, with nothing known yet, is a row of its own and falls due once. `--full` has 50 tickets and
+ * looks of a new process cost is a row of its own and falls due once. `--full` has 50 tickets and
  * ten minutes, the quick numbers 8 tickets and one.
  */
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { openStand } from '../tests/support/github/index.ts'
 import { cloneStage, quietEnvironment, startDrive } from './github-stage.ts'
 import { type Benchmark, cpuSoFar, type Row } from './measure.ts'
 
-/** Looks that are not measured: the first learns everything, the second asks once more for what the first has changed. */
+/** Looks that are not measured: the first learns what is new, the second asks once more for what the first has changed. */
 const WARM_LOOKS = 2
 
 const bench: Benchmark = async ({ full, env, root, note }) => {
