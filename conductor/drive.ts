@@ -93,7 +93,7 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
         for (const issue of queue?.ready ?? []) if (mayBegin()) begin(issue)
       }
       if (running.size > 0) {
-        await Promise.race(running.values())
+        await oneEndsOr(mayBegin() && !options.once ? pause : undefined)
         continue
       }
       const isOver =
@@ -104,6 +104,14 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
       elsewhere.clear()
       for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
     }
+  }
+
+  /** Waits until a ticket ends; while a place is free, something that comes meanwhile need not wait for that. */
+  async function oneEndsOr(wait: ReturnType<Bell['waiter']> | undefined): Promise<void> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([ports.signal, over.signal])
+    await Promise.race([...running.values(), ...(wait ? [wait(config.drive.pollMs, ports.clock, signal)] : [])])
+    over.abort()
   }
 
   /** The first look has to succeed; later ones outlast a network or forge that is away for a while. */
