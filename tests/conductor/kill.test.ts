@@ -102,5 +102,5 @@ function sample(places: string[][]): string[][] {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
     return state
   }
-  return Array.from({ length: 5 }, () => places[draw() % places.length] as string[])
+  return Array.from({ length: 3 }, () => places[draw() % places.length] as string[])
 }
