@@ -322,7 +322,6 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
       }
       if (due === 'merge') return await leave(desk, { stop: 'delivered', reason: 'the change is delivered' })
       const decided = desk.state.ledger.decisions.length
-
       const before = digestOf(control)
       const step: Step = due === 'deliver' && job.merge === 'auto' ? await deliverInTurn(watched) : await ACTIVITIES[due](watched)
       if (step !== 'go-on') {
@@ -330,7 +329,6 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
         return await leave(desk, step)
       }
       await publishStep(job, decided)
-
       idle = desk.state.due === due && digestOf(desk.state.control) === before ? idle + 1 : 0
       if (idle >= MOST_IDLE) {
         throw new ValuetrainError('VT_NO_PROGRESS', `${desk.ticket} was asked to ${due} ${idle} times, and nothing came of it`, {
@@ -338,8 +336,6 @@ async function workUntilStopped(job: Job, options: RunOptions): Promise<{ stop: 
           hint: 'the ticket is as it was; report this with `valuetrain session show`',
         })
       }
-      // Committed work and every decision are pushed at once; what has not been committed does not move the branch.
-      await desk.publish()
     }
   } finally {
     inbox.close()
