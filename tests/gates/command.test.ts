@@ -111,6 +111,7 @@ describe('a command gate', () => {
 })
 
 describe('what holds commands in', () => {
+  // Where no jail can be built there is nothing to look at; the probe says why.
   const jailed = probe.ready ? it : it.skip
 
   it('is part of the key: a result of a jail says nothing about a run without one', async () => {

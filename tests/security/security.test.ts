@@ -15,6 +15,7 @@ import { OBEDIENT, VECTORS, type Vector } from './vectors.ts'
 const FULL = process.env.VALUETRAIN_FULL === '1'
 const SEED = Number(process.env.VALUETRAIN_SEED ?? 4)
 const probe = await probeJail({ PATH: process.env.PATH ?? '' })
+/** Without a jail the attacks would get out, and nobody wants that on their machine. */
 const jailed = probe.ready ? describe : describe.skip
 const vectors = FULL ? VECTORS : [VECTORS[SEED % VECTORS.length] as Vector]
 
@@ -141,6 +142,7 @@ jailed(`an agent that obeys every text${probe.ready ? '' : ` (skipped: ${probe.w
   )
 })
 
+// Long, and about the attacks rather than about us: it shows that they work.
 ;(FULL ? describe : describe.skip)('the same attacks where nothing holds them (VALUETRAIN_FULL=1)', () => {
   it('get out, all but what git itself is kept from, so that the cases above could fail', async () => {
     const loose = ATTACKS.filter(({ harmless }) => harmless)

@@ -171,20 +171,19 @@ export function rollback(
       { hint: `\`valuetrain policy show ${policy}\` shows its records; promote another run instead` },
     )
   }
-  const { run, version, verdict } = previous
-  return {
-    schema: 1,
-    id: act.id,
-    policy,
-    alias: act.alias,
-    run,
-    version,
-    verdict,
-    act: 'rollback',
-    supersedes: [current.id],
-    ...(act.by ? { by: act.by } : {}),
-    ...(act.reason ? { reason: act.reason } : {}),
-  }
+  return recordAbout(previous, policy, 'rollback', act, current.id)
+}
+
+/** A record that speaks of a run promoted before, and takes the place of what is in use. */
+function recordAbout(
+  { run, version, verdict }: Promotion,
+  policy: string,
+  act: 'rollback' | 'withdrawal',
+  { id, alias, by, reason }: { id: string; alias: Alias; by?: string | undefined; reason?: string | undefined },
+  superseded: string,
+): Promotion {
+  const said = { ...(by ? { by } : {}), ...(reason ? { reason } : {}) }
+  return { schema: 1, id, policy, alias, run, version, verdict, act, supersedes: [superseded], ...said }
 }
 
 /** Returns the record that takes a policy out of use without putting another in its place. @throws VT_POLICY_NO_PREVIOUS */
@@ -199,20 +198,7 @@ export function withdraw(
       hint: `\`valuetrain policy show ${policy}\` shows its records`,
     })
   }
-  const { run, version, verdict } = current
-  return {
-    schema: 1,
-    id: act.id,
-    policy,
-    alias: act.alias,
-    run,
-    version,
-    verdict,
-    act: 'withdrawal',
-    supersedes: [current.id],
-    ...(act.by ? { by: act.by } : {}),
-    ...(act.reason ? { reason: act.reason } : {}),
-  }
+  return recordAbout(current, policy, 'withdrawal', act, current.id)
 }
 
 /** Returns an error for a policy that has no records. */
