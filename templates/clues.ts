@@ -1,3 +1,5 @@
+import type { AskTool } from './registries.ts'
+
 /** The commands a configuration can name. */
 export const COMMAND_NAMES = ['lint', 'types', 'build', 'test'] as const
 export type CommandName = (typeof COMMAND_NAMES)[number]
@@ -52,4 +54,6 @@ export interface Look {
   read(name: string): Promise<string | undefined>
   /** Plain names that .gitignore lists. */
   ignored: ReadonlySet<string>
+  /** Asks a package manager about its settings; absent where nothing may be run. */
+  ask?: AskTool
 }

@@ -1,4 +1,5 @@
 import type { Clues, CommandName, FoundCommand, Look, Workspace } from './clues.ts'
+import { registryHosts } from './registries.ts'
 
 /** Script names that mean a command, best first. */
 const SCRIPTS: Readonly<Record<CommandName, readonly string[]>> = {
@@ -36,7 +37,7 @@ export async function detectJavaScript(look: Look): Promise<Clues | undefined> {
     commands,
     recipes,
     notes,
-    ...(needsSetup(manifest, manager) ? { workspace: workspaceOf(manager) } : {}),
+    ...(needsSetup(manifest, manager) ? { workspace: await workspaceOf(look, manager) } : {}),
   }
 }
 
@@ -67,7 +68,7 @@ export async function detectDeno(look: Look): Promise<Clues | undefined> {
             setup: [['deno', 'install', '--frozen']],
             inputs: [lock],
             cache: [],
-            hosts: ['jsr.io', 'registry.npmjs.org'],
+            hosts: await registryHosts(look, { files: [lock, '.npmrc'] }),
           },
         }
       : {}),
@@ -131,9 +132,12 @@ async function managerOf(look: Look, manifest: Record<string, unknown>): Promise
 async function setupOf(look: Look, name: Manager['name'], locked: boolean): Promise<string[]> {
   if (name === 'npm') return ['npm', locked ? 'ci' : 'install', '--no-audit', '--no-fund']
   if (!locked) return [name, 'install']
-  const isBerry =
-    name === 'yarn' && (look.has('.yarnrc.yml') !== undefined || /^__metadata:/m.test((await look.read('yarn.lock')) ?? ''))
-  return [name, 'install', isBerry ? '--immutable' : '--frozen-lockfile']
+  return [name, 'install', name === 'yarn' && (await isBerry(look)) ? '--immutable' : '--frozen-lockfile']
+}
+
+/** Yarn from version 2 on has other options and other settings. */
+async function isBerry(look: Look): Promise<boolean> {
+  return look.has('.yarnrc.yml') !== undefined || /^__metadata:/m.test((await look.read('yarn.lock')) ?? '')
 }
 
 function needsSetup(manifest: Record<string, unknown>, manager: Manager): boolean {
@@ -141,9 +145,18 @@ function needsSetup(manifest: Record<string, unknown>, manager: Manager): boolea
   return manager.lock !== undefined || fields.some((field) => Object.keys(asRecord(manifest[field])).length > 0)
 }
 
-function workspaceOf(manager: Manager): Workspace {
-  const hosts = manager.name === 'yarn' ? ['registry.yarnpkg.com', 'registry.npmjs.org'] : ['registry.npmjs.org']
+async function workspaceOf(look: Look, manager: Manager): Promise<Workspace> {
+  const hosts = await registryHosts(look, { files: [manager.lock, ...SETTINGS], ask: await questionOf(look, manager) })
   return { setup: [manager.setup], inputs: [manager.lock ?? 'package.json'], cache: ['node_modules'], hosts }
+}
+
+/** Files in which a repository tells its package manager another registry, whole or for a scope. */
+const SETTINGS = ['.npmrc', '.yarnrc.yml', 'bunfig.toml'] as const
+
+/** Bun reads npm's settings and has no command that prints them. */
+async function questionOf(look: Look, { name }: Manager): Promise<string[]> {
+  if (name === 'yarn') return ['yarn', 'config', 'get', (await isBerry(look)) ? 'npmRegistryServer' : 'registry']
+  return [name === 'pnpm' ? 'pnpm' : 'npm', 'config', 'get', 'registry']
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

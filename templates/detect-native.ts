@@ -1,4 +1,5 @@
-import type { Clues, CommandName, FoundCommand, Look } from './clues.ts'
+import type { Clues, CommandName, FoundCommand, Look, Workspace } from './clues.ts'
+import { type RegistrySources, registryHosts } from './registries.ts'
 
 /** Target names that mean a command, best first. */
 const TARGETS: Readonly<Record<CommandName, readonly string[]>> = {
@@ -7,9 +8,6 @@ const TARGETS: Readonly<Record<CommandName, readonly string[]>> = {
   build: ['build'],
   test: ['test', 'tests', 'check'],
 }
-
-const CRATES = ['index.crates.io', 'static.crates.io', 'crates.io']
-const PYPI = ['pypi.org', 'files.pythonhosted.org']
 
 /** Returns what the targets of a Makefile say. */
 export async function detectMake(look: Look): Promise<Clues | undefined> {
@@ -47,7 +45,11 @@ export async function detectRust(look: Look): Promise<Clues | undefined> {
       test: { argv: ['cargo', 'test', ...locked], from: 'Cargo.toml' },
     },
     recipes: { format: [['cargo', 'fmt']] },
-    ...(lock ? { workspace: { setup: [['cargo', 'fetch', '--locked']], inputs: [lock], cache: [], hosts: CRATES } } : {}),
+    // The lock file names the index of the public registry by an address that Cargo itself no longer asks, so only
+    // settings count; without them the hosts are the operator's to name.
+    ...(lock
+      ? { workspace: await workspaceOf(look, [['cargo', 'fetch', '--locked']], lock, { files: ['.cargo/config.toml'] }) }
+      : {}),
     ...(look.ignored.has('target')
       ? {}
       : { notes: ['target is not in .gitignore; add it, or what Cargo builds will be taken for work'] }),
@@ -70,12 +72,10 @@ export async function detectGo(look: Look): Promise<Clues | undefined> {
     recipes: { format: [['go', 'fmt', './...']] },
     ...(sums
       ? {
-          workspace: {
-            setup: [['go', 'mod', 'download']],
-            inputs: [sums],
-            cache: [],
-            hosts: ['proxy.golang.org', 'sum.golang.org'],
-          },
+          workspace: await workspaceOf(look, [['go', 'mod', 'download']], sums, {
+            files: [],
+            ask: ['go', 'env', 'GOPROXY', 'GOSUMDB'],
+          }),
         }
       : {}),
   }
@@ -123,15 +123,25 @@ async function pythonManager(
   project: string | undefined,
 ): Promise<{ packageManager?: string; run: string[]; workspace?: Clues['workspace'] }> {
   if (look.has('uv.lock')) {
-    const workspace = { setup: [['uv', 'sync', '--frozen']], inputs: ['uv.lock'], cache: ['.venv'], hosts: PYPI }
+    const workspace = await workspaceOf(look, [['uv', 'sync', '--frozen']], 'uv.lock', { files: ['uv.lock'] }, ['.venv'])
     return { packageManager: 'uv', run: ['uv', 'run', '--frozen'], workspace }
   }
   if (look.has('poetry.lock') || /^\s*\[tool\.poetry[.\]]/m.test(project ?? '')) {
     const lock = look.has('poetry.lock')
     const workspace = lock
-      ? { setup: [['poetry', 'install', '--no-interaction']], inputs: [lock], cache: [], hosts: PYPI }
+      ? await workspaceOf(look, [['poetry', 'install', '--no-interaction']], lock, { files: [lock] })
       : undefined
     return { packageManager: 'poetry', run: ['poetry', 'run'], ...(workspace ? { workspace } : {}) }
   }
   return { run: [] }
+}
+
+async function workspaceOf(
+  look: Look,
+  setup: string[][],
+  lock: string,
+  sources: RegistrySources,
+  cache: string[] = [],
+): Promise<Workspace> {
+  return { setup, inputs: [lock], cache, hosts: await registryHosts(look, sources) }
 }

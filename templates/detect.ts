@@ -2,20 +2,24 @@ import type { FileReader } from '../core/contracts/method.ts'
 import { type Clues, COMMAND_NAMES, type Detected, type Look } from './clues.ts'
 import { detectDeno, detectJavaScript } from './detect-javascript.ts'
 import { detectGo, detectMake, detectPython, detectRust } from './detect-native.ts'
+import { type AskTool, unknownRegistry } from './registries.ts'
 
 /** Asked in this order: what a project says itself comes before what its language usually does. */
 const DETECTORS = [detectJavaScript, detectDeno, detectMake, detectRust, detectGo, detectPython] as const
 
 /**
- * Returns what the files of a repository's root say. Reads names and texts only; nothing is run, and a file that does
- * not parse is a note and not an error.
+ * Returns what the files of a repository's root say. Reads names and texts; nothing of the repository is run, and a file
+ * that does not parse is a note and not an error.
+ *
+ * @param ask how a package manager is asked for its registry where no file names it; without it nothing is asked
  */
-export async function detect(reader: FileReader): Promise<Detected> {
+export async function detect(reader: FileReader, ask?: AskTool): Promise<Detected> {
   const root = new Set(await reader.list('.'))
   const look: Look = {
     has: (...names) => names.find((name) => root.has(name)),
-    read: async (name) => (root.has(name) ? await reader.read(name) : undefined),
+    read: async (name) => (root.has(name) || name.includes('/') ? await reader.read(name) : undefined),
     ignored: ignoredNames(root.has('.gitignore') ? await reader.read('.gitignore') : undefined),
+    ...(ask === undefined ? {} : { ask }),
   }
   const clues = (await Promise.all(DETECTORS.map((detector) => detector(look)))).filter((clue) => clue !== undefined)
   const workspaces = clues.map(({ workspace }) => workspace).filter((workspace) => workspace !== undefined)
@@ -33,6 +37,7 @@ export async function detect(reader: FileReader): Promise<Detected> {
     },
     notes: [
       ...clues.flatMap(({ notes }) => notes ?? []),
+      ...workspaces.flatMap(({ setup, hosts }) => (hosts.length > 0 ? [] : setup.map(unknownRegistry))),
       ...cache
         .filter((folder) => !look.ignored.has(folder))
         .map((folder) => `${folder} is not in .gitignore; add it, or set-up's files will be taken for work`),

@@ -22,6 +22,7 @@ import { type Paint, paintFor } from '../display/paint.ts'
 import { table, wrap } from '../display/text.ts'
 import { type LabelsOutcome, offerLabels } from '../forge-labels.ts'
 import { hookProgram } from '../hook-program.ts'
+import { askerOf } from '../package-managers.ts'
 import { confirm } from '../prompt.ts'
 
 export default defineCommand({
@@ -52,7 +53,7 @@ export default defineCommand({
     }
     const reader = readerOf(root)
     const place = { ...(await findPlace(repository.git)), forge: flags.forge ?? ('local' as const) }
-    const detected = await detect(reader)
+    const detected = await detect(reader, askerOf(context))
     const plan = await initPlan(detected, place, reader)
     if (flags.ci !== undefined) plan.files.push(await ciFile(flags.ci, context.version, reader))
     if (flags['auto-pilot']) plan.files.push(await autoPilotFile(context.version, reader))

@@ -171,11 +171,78 @@ describe('detection', () => {
     expect((await found({ 'deno.jsonc': deno })).commands).toEqual({ lint: 'deno lint', test: 'deno task test' })
   })
 
+  it('knows the hosts of set-up from lock file and settings, or from the package manager, and else asks for them', async () => {
+    const hosts = async (files: Record<string, string>, answers: Record<string, string> = {}) => {
+      const { workspace, notes } = await detect(
+        readerOfFiles({ '.gitignore': 'node_modules\n.venv\ntarget\n', ...files }),
+        async (argv) => answers[argv.join(' ')],
+      )
+      return { hosts: workspace.hosts, unknown: notes.filter((note) => note.includes('workspace.hosts')).length }
+    }
+    const manifest = json({ dependencies: { a: '1' } })
+    const lock = JSON.stringify(
+      {
+        packages: {
+          'node_modules/a': {
+            resolved: 'https://packages.example.com/a/-/a-1.tgz',
+            funding: { url: 'https://sponsor.example.com' },
+          },
+          'node_modules/b': { resolved: 'git+ssh://git@git.example.com/b.git#1' },
+        },
+      },
+      null,
+      2,
+    )
+    const node = { 'package.json': manifest }
+    expect(await hosts({ ...node, 'package-lock.json': lock })).toEqual({ hosts: ['packages.example.com'], unknown: 0 })
+    expect(
+      await hosts({
+        ...node,
+        'package-lock.json': lock,
+        '.npmrc': '@ours:registry=https://ours.example.com:8443/npm/\n//ours.example.com/:_authToken=x',
+      }),
+    ).toEqual({ hosts: ['ours.example.com:8443', 'packages.example.com'], unknown: 0 })
+    const classic = '# yarn lockfile v1\na@1:\n  version "1.0.0"\n  resolved "https://yarn.example.com/a.tgz#f00"\n'
+    expect(await hosts({ ...node, 'yarn.lock': classic })).toMatchObject({ hosts: ['yarn.example.com'] })
+    expect(
+      await hosts({ ...node, 'yarn.lock': '__metadata:\n', '.yarnrc.yml': 'npmRegistryServer: "https://berry.example.com"\n' }),
+    ).toMatchObject({
+      hosts: ['berry.example.com'],
+    })
+    const asked = { 'pnpm config get registry': 'https://mirror.example.com/\n' }
+    expect(await hosts({ ...node, 'pnpm-lock.yaml': 'lockfileVersion: 9\n' }, asked)).toEqual({
+      hosts: ['mirror.example.com'],
+      unknown: 0,
+    })
+    expect(await hosts({ ...node, 'pnpm-lock.yaml': 'lockfileVersion: 9\n' })).toEqual({ hosts: [], unknown: 1 })
+    const uv = [
+      '[[package]]',
+      'name = "a"',
+      'source = { registry = "https://index.example.com/simple" }',
+      'sdist = { url = "https://files.example.com/a.tar.gz", hash = "sha256:0" }',
+    ].join('\n')
+    expect(await hosts({ 'pyproject.toml': '', 'uv.lock': uv })).toMatchObject({
+      hosts: ['files.example.com', 'index.example.com'],
+    })
+    const cargo = { 'Cargo.toml': '', 'Cargo.lock': 'source = "registry+https://git.example.com/index"' }
+    expect(await hosts(cargo)).toEqual({ hosts: [], unknown: 1 })
+    expect(
+      await hosts({ ...cargo, '.cargo/config.toml': '[source.ours]\nregistry = "sparse+https://crates.example.com/index/"\n' }),
+    ).toMatchObject({
+      hosts: ['crates.example.com'],
+    })
+    const go = { 'go env GOPROXY GOSUMDB': 'https://modules.example.com|https://second.example.com,direct\nsum.example.com\n' }
+    expect(await hosts({ 'go.mod': '', 'go.sum': '' }, go)).toMatchObject({
+      hosts: ['modules.example.com', 'second.example.com', 'sum.example.com'],
+    })
+  })
+
   it('warns when what set-up fills is not ignored by git', async () => {
     const files = { 'package.json': json({ dependencies: { a: '1' } }) }
-    expect((await detect(readerOfFiles(files))).notes).toEqual([
+    const silent = async () => 'https://packages.example.com/'
+    expect((await detect(readerOfFiles(files), silent)).notes).toEqual([
       "node_modules is not in .gitignore; add it, or set-up's files will be taken for work",
     ])
-    expect((await detect(readerOfFiles({ ...files, '.gitignore': 'node_modules/\n' }))).notes).toEqual([])
+    expect((await detect(readerOfFiles({ ...files, '.gitignore': 'node_modules/\n' }), silent)).notes).toEqual([])
   })
 })
