@@ -4,14 +4,14 @@ import { casesOf, isRouterModel, type LoggedCase, routerOfRun } from '../trainin
 import { checkRoutingConfig, type RoutingConfig } from '../training/router/train/config.ts'
 import { openRoutingData, splitCases } from '../training/router/train/data.ts'
 import { estimateRouter, fittedValue, tableRows, tellEstimates } from '../training/router/train/measuring.ts'
-import { evaluationOf, MODEL_FILE, type StoredRun } from '../training/run/index.ts'
+import { contentOf, evaluationOf, MODEL_FILE, type StoredRun } from '../training/run/index.ts'
 import type { Context } from './context.ts'
 import { decisionsOf } from './train-router.ts'
 import type { TrainingPlace } from './training.ts'
 
 /** Returns whether a run learned a router. */
-export async function isRouterRun({ source, folder }: StoredRun): Promise<boolean> {
-  return isRouterModel((await source.read(`${folder}/${MODEL_FILE}`))?.toString('utf8') ?? '')
+export async function isRouterRun(stored: StoredRun): Promise<boolean> {
+  return isRouterModel((await contentOf(stored, MODEL_FILE))?.toString('utf8') ?? '')
 }
 
 /**
@@ -46,7 +46,7 @@ export async function evaluateRouter(
   const { inputs } = stored.manifest
   const { environment } = inputs as { environment: { outcomes?: Record<string, unknown>; decisions?: Record<string, unknown> } }
   if (environment.outcomes === undefined) {
-    const text = (await stored.source.read(`${stored.folder}/decisions.jsonl`))?.toString('utf8') ?? ''
+    const text = (await contentOf(stored, 'decisions.jsonl'))?.toString('utf8') ?? ''
     const all = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LoggedCase]))
     const { heldOut } = inputs.evaluation as unknown as RoutingConfig['evaluation']
     const { held } = splitCases(all, heldOut)

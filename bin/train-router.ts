@@ -35,6 +35,7 @@ export async function trainRouter(
   const order: RoutingOrder = {
     ...common,
     stateDir: place.stateDir,
+    store: place.runs.store,
     provenance: await provenanceOf(place.git, source),
     signal: context.signal,
     onProgress: (progress) => display.progress(progress),

@@ -411,7 +411,7 @@ export function checkShape<T extends z.ZodType>(schema: T, value: unknown, file:
   const problems = result.error.issues.slice(0, 5).map((issue) => explain(issue, schema))
   throw new ValuetrainError('VT_CONFIG', `${file}: ${problems.join('; ')}`, {
     kind: 'config',
-    hint: 'mend the named key; `valuetrain config show` prints what is read',
+    hint: file === CONFIG_FILE ? 'mend the named key; `valuetrain config show` prints what is read' : 'mend the named key',
     details: { file, problems },
   })
 }

@@ -117,8 +117,20 @@ async function namedConfig(
       hint: 'train its configuration again; checkpoints stay in the clone that wrote them',
     })
   }
-  const { config, source } = JSON.parse(order) as { config: Record<string, unknown>; source: string }
+  const { config, source } = readOrder(order, resume)
   return { config: checkAnyTrainConfig(config, source), source, file: undefined }
+}
+
+function readOrder(text: string, run: string): { config: Record<string, unknown>; source: string } {
+  try {
+    return JSON.parse(text) as ReturnType<typeof readOrder>
+  } catch (cause) {
+    throw new ValuetrainError('VT_RUN_ALTERED', `what run ${run} was begun with cannot be read: its order.json is no JSON`, {
+      kind: 'environment',
+      hint: 'train its configuration again, by its file; it goes on from the same checkpoint',
+      cause,
+    })
+  }
 }
 
 async function lastDiagnosis(place: TrainingPlace, config: TrainConfig): Promise<Diagnosis | undefined> {

@@ -94,6 +94,22 @@ describe('the commands of training', () => {
     expect((await terminal.run('policy', 'show')).stdout).toBe('nothing was promoted yet\n')
   })
 
+  it('list and find the sound runs beside one that was edited, and name that one', async () => {
+    const { terminal, train, dir } = await trained()
+    const [first, second] = [await train('train.yaml'), await train('other.yaml')]
+    await appendFile(join(dir, second.folder, 'REPORT.md'), 'better\n')
+    const alone = expect.stringContaining(`"run":"${first.run}"`)
+    const named = expect.stringContaining(`run ${second.run} is not as it was written: REPORT.md was changed`)
+    expect(await terminal.run('runs', 'list', '--json')).toMatchObject({ code: 3, stdout: alone, stderr: named })
+    expect(await terminal.run('runs', 'search', 'pole', '--json')).toMatchObject({ code: 3, stdout: alone, stderr: named })
+    await appendFile(join(dir, first.folder, 'REPORT.md'), 'better\n')
+    const both = expect.stringContaining('restore them with `git restore .valuetrain/training`')
+    expect(await terminal.run('runs', 'list')).toMatchObject({ code: 3, stdout: 'no runs\n', stderr: both })
+    await writeFile(join(dir, '.git/valuetrain/training', first.run, 'order.json'), '{')
+    const torn = expect.stringContaining('its order.json is no JSON')
+    expect(await terminal.run('train', '--resume', first.run)).toMatchObject({ code: 3, stderr: torn })
+  })
+
   it('name both records and the way out when two branches promoted, and settle it', async () => {
     const { terminal, train, commitRun, git } = await trained()
     const [first, second] = [await train('train.yaml'), await train('other.yaml')]

@@ -79,11 +79,9 @@ describe('the watch over a learner', () => {
 describe('the catalogue', () => {
   it.each([
     ['VT_TRAIN_DIVERGED', 'T101'],
-    ['VT_ENV_OBSERVATION', 'T101'],
     ['VT_ENV_REWARD', 'T104'],
     ['VT_BACKEND_MEMORY', 'T201'],
     ['VT_ENV_TIMEOUT', 'T203'],
-    ['VT_ENV_PROCESS', 'T203'],
     ['VT_DATA_MISSING', 'T301'],
     ['VT_GPU_MEMORY', 'T202'],
     ['VT_DATA_FORMAT', 'T301'],
@@ -103,6 +101,9 @@ describe('the catalogue', () => {
   it('does not explain what it does not know', () => {
     expect(diagnose(new ValuetrainError('VT_RUN_BUSY', 'x'), tiny(), [])).toBeUndefined()
     expect(diagnose(new Error('x'), tiny(), [])).toBeUndefined()
+    // A program that ended by itself said why; one that was killed by nine was most likely too large.
+    const ended = (signal: string | null) => new ValuetrainError('VT_ENV_PROCESS', 'x', { details: { signal } })
+    expect([ended(null), ended('SIGKILL')].map((error) => diagnose(error, tiny(), [])?.code)).toEqual([undefined, 'T201'])
     expect(diagnose(new RangeError('Array buffer allocation failed'), tiny(), [])?.code).toBe('T201')
   })
 

@@ -72,6 +72,8 @@ describe('an environment in a program of its own', () => {
     ['garbage', 'VT_ENV_PROTOCOL'],
     ['noreward', 'VT_ENV_PROTOCOL'],
     ['shape', 'VT_ENV_SHAPE'],
+    ['nan', 'VT_ENV_OBSERVATION'],
+    ['infinite', 'VT_ENV_REWARD'],
   ])('that does this: %s, is told by its code', async (how, code) => {
     const environment = await open(how, how === 'hang' ? 200 : 20_000)
     await environment.reset(1)

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs'
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { withLock } from '../../core/lock.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../training/checkpoint.ts'
 import { evaluate, meanScore } from '../../training/evaluate.ts'
 import { writeRunFolder } from '../../training/run/folder.ts'
 import {
@@ -170,6 +171,38 @@ describe('a run', () => {
     )
   })
 
+  it.each([{ hidden: [1_000_000, 1_000_000] }, { rolloutSteps: 2 ** 40, minibatch: 2 ** 40 }])(
+    'refuses sizes that no memory holds: %o',
+    async (sizes) => {
+      const refused = { code: 'VT_BACKEND_MEMORY', kind: 'config', message: expect.stringContaining('T201 out of memory') }
+      await expect(executeRun(await orderOf(tiny(sizes)))).rejects.toMatchObject(refused)
+    },
+  )
+
+  it('that was damaged is refused, and begins anew once it is out of the way', async () => {
+    const order = await orderOf(tiny({ totalSteps: 1024 }))
+    const stop = new AbortController()
+    const backends = interrupted(order.backends, 6, () => stop.abort())
+    expect(await executeRun({ ...order, backends, signal: stop.signal })).toMatchObject({ state: 'paused' })
+    const [run = ''] = await readdir(join(order.stateDir, 'training'))
+    const file = join(workFolder(order.stateDir, run), 'seed-1.safetensors')
+    const bytes = await readFile(file)
+    const foreign = encodeCheckpoint({ ...decodeCheckpoint(bytes, 'x'), config: 'f'.repeat(64) })
+    const damages = [bytes.subarray(0, bytes.length / 2), bytes.with(bytes.length - 1, 255 - (bytes.at(-1) ?? 0)), foreign]
+    for (const damaged of damages) {
+      await writeFile(file, damaged)
+      await expect(executeRun(order)).rejects.toMatchObject({
+        code: expect.stringMatching(/^VT_(SAFETENSORS|CHECKPOINT_DAMAGED|CHECKPOINT_FOREIGN)$/),
+        kind: 'environment',
+        hint: `move ${file} away and train the same again: it begins anew, and comes to the same bytes`,
+      })
+    }
+    await rm(file)
+    const whole = await orderOf(tiny({ totalSteps: 1024 }))
+    const [again, once] = [await done(order), await done(whole)]
+    expect(await bytesOf(order.root, again.folder)).toEqual(await bytesOf(whole.root, once.folder))
+  })
+
   it('refuses data files that are not there', async () => {
     const order = await orderOf(tiny({}, { data: ['table.csv'] }))
     await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_DATA_MISSING' })
@@ -186,11 +219,15 @@ describe('the folder of a run', () => {
     ['a file that was changed', 'REPORT.md', 'more\n', 'REPORT.md was changed'],
     ['scores that were changed', 'eval.json', ' ', 'eval.json was changed'],
     ['a file that does not belong to it', 'note.txt', 'x', 'note.txt does not belong to it'],
+    ['events that are no lines of JSON', 'events.jsonl', '{', 'events.jsonl is not lines of JSON'],
+    ['a manifest that is no YAML', 'run.yaml', 'a: [\n', 'run.yaml: '],
+    ['a manifest of another kind', 'run.yaml', 'kind: 2\n', 'unknown key "kind"'],
   ])('is refused for %s', async (_, name, content, message) => {
     const order = await orderOf(tiny({ totalSteps: 128 }))
     const { folder, run } = await done(order)
     await appendFile(join(order.root, folder, name), content)
-    await expect(readRun(runsIn(order.root), run)).rejects.toThrow(message)
+    const refused = { code: 'VT_RUN_ALTERED', kind: 'environment', message: expect.stringContaining(message) }
+    await expect(readRun(runsIn(order.root), run)).rejects.toMatchObject(refused)
   })
 
   it('is refused for a manifest whose inputs were changed, and for a missing file', async () => {

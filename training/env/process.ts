@@ -44,9 +44,11 @@ const helloSchema = z.object({
     solvedAt: z.number().optional(),
   }),
 })
-const observation = z.array(z.number())
+/** Also what is not finite: which of them is wrong is told by what it is, not as a wrong shape. */
+const real = z.custom<number>((value) => typeof value === 'number', 'is no number')
+const observation = z.array(real)
 const resetSchema = z.object({ observation })
-const stepSchema = z.object({ observation, reward: z.number(), terminated: z.boolean(), truncated: z.boolean() })
+const stepSchema = z.object({ observation, reward: real, terminated: z.boolean(), truncated: z.boolean() })
 
 /** Returns the program that answers for a Gymnasium environment. @param python interpreter that has gymnasium */
 export function gymnasiumArgv(python: string, id: string): string[] {
@@ -162,16 +164,28 @@ async function openLine({ argv, cwd, env, record }: ProcessEnvironmentOptions): 
         await closing
         throw answer
       }
-      try {
-        return JSON.parse(answer)
-      } catch {
-        throw protocolError(name, `"${answer.slice(0, 80)}" is not JSON; NaN and Infinity are not numbers there`)
-      }
+      return parseAnswer(answer, name)
     },
     async close() {
       closing ??= close()
       await closing
     },
+  }
+}
+
+const NOT_FINITE = /(?<=[[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])/g
+const WORDS: readonly unknown[] = ['NaN', 'Infinity', '-Infinity']
+
+/** JSON has no NaN, but Python writes it: it is read, so that what is wrong can be named. */
+function parseAnswer(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    try {
+      return JSON.parse(text.replace(NOT_FINITE, '"$&"'), (_, value) => (WORDS.includes(value) ? Number(value) : value))
+    } catch {
+      throw protocolError(name, `"${text.slice(0, 80)}" is not JSON`)
+    }
   }
 }
 
@@ -197,7 +211,7 @@ function listen(
   // A program that is gone does not read; its end says so, with more to say.
   child.stdin?.on('error', () => {})
   child.on('error', (cause) => end(processError(name, `could not be started: ${cause.message}`, '')))
-  child.on('close', (code, signal) => end(processError(name, `ended with ${signal ?? code}`, state.lastWords)))
+  child.on('close', (code, signal) => end(processError(name, `ended with ${signal ?? code}`, state.lastWords, signal)))
 }
 
 function specOf(said: z.infer<typeof helloSchema>['spec'], name: string): EnvironmentSpec {
@@ -232,20 +246,21 @@ function parseEpisode(state: Json, id: string): { seed: number; actions: Action[
   return parsed.data
 }
 
-function processError(name: string, what: string, lastWords: string): ValuetrainError {
+function processError(name: string, what: string, lastWords: string, signal: string | null = null): ValuetrainError {
   return new ValuetrainError('VT_ENV_PROCESS', `the environment \`${name}\` ${what}`, {
     kind: 'environment',
     hint:
       lastWords.trim() === ''
         ? 'Run it by hand and type {"op":"hello","version":1}.'
         : `It last said: ${lastWords.trim().split('\n').at(-1)}`,
+    details: { signal },
   })
 }
 
 function timeoutError(name: string, waitMs: number): ValuetrainError {
   return new ValuetrainError('VT_ENV_TIMEOUT', `the environment \`${name}\` did not answer within ${waitMs} ms`, {
     kind: 'environment',
-    hint: 'It hangs or is slow; give it more time by answerMs if it only is slow.',
+    hint: 'It hangs or is slow; if it only is slow, give it more time by environment.process.timeoutMs.',
     details: { waitMs },
   })
 }

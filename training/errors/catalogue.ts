@@ -118,7 +118,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   {
     code: 'T203',
     title: 'stalled',
-    cause: 'The environment did not answer in time, or its program ended.',
+    cause: 'The environment did not answer in time.',
     fixes: (config) =>
       typeof config.environment === 'string' || 'outcomes' in config.environment
         ? []

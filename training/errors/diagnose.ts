@@ -16,12 +16,10 @@ export interface Diagnosis {
 /** Codes of errors that learners, environments and the disk throw, and what they mean in the catalogue. */
 const MEANINGS: Readonly<Record<string, string>> = {
   VT_TRAIN_DIVERGED: 'T101',
-  VT_ENV_OBSERVATION: 'T101',
   VT_ENV_REWARD: 'T104',
   VT_BACKEND_MEMORY: 'T201',
   ERR_MEMORY_ALLOCATION_FAILED: 'T201',
   VT_ENV_TIMEOUT: 'T203',
-  VT_ENV_PROCESS: 'T203',
   VT_DATA_MISSING: 'T301',
   VT_DATA_FORMAT: 'T301',
   VT_GPU_MEMORY: 'T202',
@@ -59,7 +57,11 @@ export function diagnosisOf(code: string, config: TrainConfig, evidence: string[
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (error instanceof ValuetrainError) return MEANINGS[error.code]
+  if (error instanceof ValuetrainError) {
+    // A program that ends by itself says why; one that was killed cannot, and memory is what kills unasked.
+    if (error.code === 'VT_ENV_PROCESS' && error.details.signal === 'SIGKILL') return 'T201'
+    return MEANINGS[error.code]
+  }
   if (error instanceof RangeError && /allocation/i.test(error.message)) return 'T201'
   return MEANINGS[(error as { code?: string } | undefined)?.code ?? '']
 }

@@ -49,6 +49,7 @@ async function trainRouterPhase(work: PhaseWork, written: RoutingConfig): Promis
     config,
     root,
     stateDir,
+    store: runs.store,
     champion: await routerInUse(reader, runs, config.name),
     provenance: { commit: (await resolveCommit(git, 'HEAD')) ?? null, dirty: changed.length > 0, source: file },
     clock,

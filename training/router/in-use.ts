@@ -1,15 +1,15 @@
 import type { TreeReader } from '../../core/reader.ts'
 import { MODEL_FILE, WEIGHTS_FILE } from '../policy/model-file.ts'
 import { type Alias, foldAlias, readPromotions } from '../policy/promotions.ts'
-import { type RunSource, readRun, type StoredRun } from '../run/folder.ts'
+import { contentOf, type RunSource, readRun, type StoredRun } from '../run/folder.ts'
 import type { RouterInUse } from './deciding.ts'
 import { parseRouter, type RouterModel } from './model-file.ts'
 import type { RouterPolicy } from './policy.ts'
 
 /** Returns the router that a run learned. @throws VT_ROUTER_FOREIGN when the run learned something else */
-export async function routerOfRun({ source, folder, id }: StoredRun): Promise<{ model: RouterModel; policy: RouterPolicy }> {
-  const [weights, model] = await Promise.all([source.read(`${folder}/${WEIGHTS_FILE}`), source.read(`${folder}/${MODEL_FILE}`)])
-  return parseRouter({ weights: weights ?? new Uint8Array(), model: model?.toString('utf8') ?? '' }, `run ${id}`)
+export async function routerOfRun(stored: StoredRun): Promise<{ model: RouterModel; policy: RouterPolicy }> {
+  const [weights, model] = await Promise.all([contentOf(stored, WEIGHTS_FILE), contentOf(stored, MODEL_FILE)])
+  return parseRouter({ weights: weights ?? new Uint8Array(), model: model?.toString('utf8') ?? '' }, `run ${stored.id}`)
 }
 
 /**

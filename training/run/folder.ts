@@ -131,7 +131,7 @@ export async function readRun(source: RunSource, id: string): Promise<StoredRun>
     if ((await source.list(folder)).length === 0) await findRun(source, id)
     throw altered(id, [`${MANIFEST_FILE} is missing`])
   }
-  const manifest = checkShape(Manifest, parseMapping(text, `${folder}/${MANIFEST_FILE}`), `${folder}/${MANIFEST_FILE}`)
+  const manifest = manifestOf(text, id)
   const problems: string[] = []
   if (runHash(manifest.inputs as never) !== manifest.hash || !manifest.hash.startsWith(id) || manifest.run !== id) {
     problems.push(`${MANIFEST_FILE} does not have the hash of its inputs`)
@@ -148,8 +148,43 @@ export async function readRun(source: RunSource, id: string): Promise<StoredRun>
   for (const name of await source.list(folder)) if (!known.has(name)) problems.push(`${name} does not belong to it`)
   if (problems.length > 0) throw altered(id, problems)
   const verdict = JSON.parse(contents.get('verdict.json')?.toString('utf8') ?? 'null') as RunVerdict
-  const events = (await source.read(`${folder}/events.jsonl`))?.toString('utf8') ?? ''
-  return { id, folder, manifest, verdict, events: parseLines(events), source }
+  const events = eventsOf((await source.read(`${folder}/events.jsonl`))?.toString('utf8') ?? '', id)
+  return { id, folder, manifest, verdict, events, source }
+}
+
+/** Returns the runs that are as they were written, in the order of their ids, and why others are not. */
+export async function readRuns(
+  source: RunSource,
+): Promise<{ runs: StoredRun[]; altered: { run: string; error: ValuetrainError }[] }> {
+  const runs: StoredRun[] = []
+  const damaged: { run: string; error: ValuetrainError }[] = []
+  for (const run of await listRuns(source)) {
+    try {
+      runs.push(await readRun(source, run))
+    } catch (error) {
+      if (!(error instanceof ValuetrainError) || error.code !== 'VT_RUN_ALTERED') throw error
+      damaged.push({ run, error })
+    }
+  }
+  return { runs, altered: damaged }
+}
+
+function manifestOf(text: string, id: string): Manifest {
+  const file = `${TRAINING_FOLDER}/${id}/${MANIFEST_FILE}`
+  try {
+    return checkShape(Manifest, parseMapping(text, file), file)
+  } catch (cause) {
+    // Nobody writes a manifest by hand: whatever is wrong with it, it is not what the run wrote.
+    throw altered(id, [(cause as Error).message])
+  }
+}
+
+function eventsOf(text: string, id: string): Record<string, unknown>[] {
+  try {
+    return parseLines(text)
+  } catch {
+    throw altered(id, ['events.jsonl is not lines of JSON'])
+  }
 }
 
 /**

@@ -13,6 +13,7 @@ export {
 export { linesOf, renderCurve } from './curve.ts'
 export { diagnosisFile, executeRun, type RunOutcome } from './execute.ts'
 export {
+  contentOf,
   findRun,
   listRuns,
   type Manifest,
@@ -20,6 +21,7 @@ export {
   policyOfRun,
   type RunSource,
   readRun,
+  readRuns,
   runsAt,
   runsIn,
   type StoredRun,

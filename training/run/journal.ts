@@ -5,6 +5,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, timestamp } from '../../core/clock.ts'
+import { ValuetrainError } from '../../core/errors.ts'
 import { appendDurably, writeAtomically } from '../../core/files.ts'
 import { loadCheckpoint, saveCheckpoint } from '../checkpoint.ts'
 import { parsePolicy, renderPolicy } from '../policy/model-file.ts'
@@ -37,8 +38,16 @@ export interface Journal {
   note(type: 'anomaly' | 'note', facts: Record<string, unknown>): Promise<void>
   /** Keeps a learner's state, what it measured since the checkpoint before, and its best policy where one is chosen. */
   save(seed: number, state: TrainingState, rows: readonly MetricRow[], best: BestPolicy | undefined): Promise<void>
-  /** Returns a learner's last checkpoint, what it had measured then, and its best policy. */
-  load(seed: number): Promise<{ state: TrainingState; rows: MetricRow[]; best: BestPolicy | undefined } | undefined>
+  /**
+   * Hands a learner's last checkpoint to `take`, and returns what it had measured then, and its best policy; undefined
+   * where there is none.
+   *
+   * @throws VT_SAFETENSORS, VT_CHECKPOINT_DAMAGED, VT_CHECKPOINT_FOREIGN, also of `take`, with what to do about it
+   */
+  load(
+    seed: number,
+    take: (state: TrainingState) => void | Promise<void>,
+  ): Promise<{ rows: MetricRow[]; best: BestPolicy | undefined } | undefined>
 }
 
 /** The policy that did best on the episodes watched during training. */
@@ -86,11 +95,17 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       if (best !== undefined) await writeAtomically(bestFile(seed), renderBest(best))
       await saveCheckpoint(checkpoint(seed), saved)
     },
-    async load(seed) {
-      const saved = await loadCheckpoint(checkpoint(seed)).catch((cause) => {
-        if ((cause as { code?: string }).code === 'VT_CHECKPOINT_MISSING') return undefined
-        throw cause
-      })
+    async load(seed, take) {
+      const file = checkpoint(seed)
+      const saved = await loadCheckpoint(file)
+        .then(async (state) => {
+          await take(state)
+          return state
+        })
+        .catch((cause) => {
+          if ((cause as { code?: string }).code === 'VT_CHECKPOINT_MISSING') return undefined
+          throw unusable(cause, file)
+        })
       if (saved === undefined) {
         await writeAtomically(metrics(seed), '')
         return undefined
@@ -99,9 +114,22 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       // Two kills between rows and checkpoint leave the same updates twice; the later ones are the same numbers.
       const kept = [...new Map(rows.map((row) => [row.steps, row])).values()]
       await writeAtomically(metrics(seed), jsonl(kept))
-      return { state: saved, rows: kept, best: parseBest(await textOf(bestFile(seed)), bestFile(seed)) }
+      return { rows: kept, best: parseBest(await textOf(bestFile(seed)), bestFile(seed)) }
     },
   }
+}
+
+const DAMAGES: readonly string[] = ['VT_SAFETENSORS', 'VT_CHECKPOINT_DAMAGED', 'VT_CHECKPOINT_FOREIGN']
+
+/** There is one checkpoint a learner; the run comes to the same bytes without it. */
+function unusable(cause: unknown, file: string): unknown {
+  if (!(cause instanceof ValuetrainError) || !DAMAGES.includes(cause.code)) return cause
+  return new ValuetrainError(cause.code as `VT_${string}`, cause.message, {
+    kind: 'environment',
+    hint: `move ${file} away and train the same again: it begins anew, and comes to the same bytes`,
+    details: cause.details,
+    cause,
+  })
 }
 
 function renderBest({ score, model }: BestPolicy): string {

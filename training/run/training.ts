@@ -35,9 +35,8 @@ export async function trainSeed(
   try {
     const learner = openLearner(config, environment, await backends.open(), seed)
     const untrained = learner.model()
-    const saved = await journal.load(seed)
+    const saved = await journal.load(seed, (state) => learner.restore(state))
     const rows = saved?.rows ?? []
-    if (saved !== undefined) await learner.restore(saved.state)
     const watch = openWatch(config, problem.spec)
     for (const row of rows) watch(row)
     const every = checkpointSteps ?? Math.max(1, Math.ceil(settings.totalSteps / 10))

@@ -1,4 +1,5 @@
-import { lineOf, listRuns, type RunLine, readRun } from '../../../training/run/index.ts'
+import { ValuetrainError } from '../../../core/errors.ts'
+import { lineOf, type RunLine, readRuns, TRAINING_FOLDER } from '../../../training/run/index.ts'
 import { defineCommand } from '../../command.ts'
 import type { Context } from '../../context.ts'
 import { paintFor } from '../../display/paint.ts'
@@ -10,12 +11,25 @@ export default defineCommand({
   examples: [{ does: 'All runs', line: 'runs list' }],
   json: true,
   async run(context, { flags }) {
-    const { runs } = await openTraining(context)
-    const lines = await Promise.all((await listRuns(runs)).map(async (id) => lineOf(await readRun(runs, id))))
+    const { runs, altered } = await readRuns((await openTraining(context)).runs)
+    const lines = runs.map(lineOf)
     context.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${tellRuns(lines, context)}\n`)
+    requireSound(altered)
     return 0
   },
 })
+
+/** What cannot be read is told after what can. @throws VT_RUN_ALTERED naming every such run */
+export function requireSound(altered: readonly { run: string; error: ValuetrainError }[]): void {
+  const [first, ...more] = altered
+  if (first === undefined) return
+  if (more.length === 0) throw first.error
+  const message = altered.map(({ error }) => error.message).join('\n')
+  throw new ValuetrainError('VT_RUN_ALTERED', message, {
+    kind: 'environment',
+    hint: `restore them with \`git restore ${TRAINING_FOLDER}\`, or train them again; the same runs give the same bytes`,
+  })
+}
 
 /** Returns runs as a table. */
 export function tellRuns(lines: readonly RunLine[], context: Context): string {

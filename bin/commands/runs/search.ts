@@ -1,7 +1,7 @@
-import { lineOf, listRuns, matches, readRun } from '../../../training/run/index.ts'
+import { lineOf, matches, readRuns } from '../../../training/run/index.ts'
 import { argument, defineCommand, flag } from '../../command.ts'
 import { openTraining } from '../../training.ts'
-import { tellRuns } from './list.ts'
+import { requireSound, tellRuns } from './list.ts'
 
 export default defineCommand({
   description:
@@ -17,11 +17,11 @@ export default defineCommand({
   flags: { and: flag.list('TERM', 'Another one; a run has to match them all.') },
   json: true,
   async run(context, { args, flags }) {
-    const { runs } = await openTraining(context)
+    const { runs, altered } = await readRuns((await openTraining(context)).runs)
     const terms = [args.term, ...flags.and]
-    const all = await Promise.all((await listRuns(runs)).map((id) => readRun(runs, id)))
-    const lines = all.filter((stored) => matches(stored, terms)).map(lineOf)
+    const lines = runs.filter((stored) => matches(stored, terms)).map(lineOf)
     context.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${tellRuns(lines, context)}\n`)
+    requireSound(altered)
     return 0
   },
 })

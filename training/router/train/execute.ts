@@ -9,6 +9,7 @@ import { writeAtomically } from '../../../core/files.ts'
 import { withLock } from '../../../core/lock.ts'
 import { KERNEL_DIGEST } from '../../backend/kernels.generated.ts'
 import { MODEL_FILE, WEIGHTS_FILE } from '../../policy/model-file.ts'
+import type { ArtifactStore } from '../../run/artifact.ts'
 import type { RunOutcome } from '../../run/execute.ts'
 import { TRAINING_FOLDER, writeRunFolder } from '../../run/folder.ts'
 import { ENGINE_VERSION, RUN_DIGITS, type RunInputs, runHash, seedsOf } from '../../run/identity.ts'
@@ -42,6 +43,8 @@ export interface RoutingOrder {
   onProgress: (progress: Progress) => void
   /** The decisions that the sessions in git hold; called for a configuration that learns from them. */
   decisions: () => Promise<readonly TicketLog[]>
+  /** Keeps what is too large for the tree. */
+  store?: ArtifactStore | undefined
 }
 
 interface Prepared {
@@ -182,8 +185,7 @@ async function learn(
   seed: number,
 ) {
   const learner = openRoutingLearner(data, seed)
-  const saved = await journal.load(seed)
-  if (saved !== undefined) learner.restore(saved.state)
+  const saved = await journal.load(seed, (state) => learner.restore(state))
   const rows = saved?.rows ?? []
   const every = Math.max(1, Math.ceil(learner.totalSteps / CHECKPOINTS))
   let [unsaved, savedAt] = [[] as MetricRow[], learner.steps]
@@ -264,6 +266,7 @@ async function writeFolder(
     },
     files,
     new Map([['events.jsonl', jsonl(journal.events)]]),
+    order.store,
   )
   return { folder, version: router.version, written }
 }
