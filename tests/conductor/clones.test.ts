@@ -18,12 +18,13 @@ import { openRepository } from '../../core/repository.ts'
 import { makeRepository } from '../support/repository.ts'
 import { CONFIG, issueFile } from './line.ts'
 import { portsFor } from './ports.ts'
+import { programOf } from './program.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
 const SEED = Number(process.env.VALUETRAIN_SEED ?? 1)
 /** Whether one of the three long tests is run: all of them in the full tier, otherwise at most one, drawn by the seed. */
 const isDrawn = (at: number) => FULL || SEED % 6 === at
-const DRIVER = fileURLToPath(new URL('./driver.ts', import.meta.url))
+const program = programOf(fileURLToPath(new URL('./driver.ts', import.meta.url)))
 const COUNT = FULL ? 12 : 2
 const NUMBERS = Array.from({ length: COUNT }, (_, at) => at + 1)
 const SHARED = `${CONFIG}${NUMBERS.map((number) => `  slow-${number}: [[sh, -c, 'sleep 0.2; echo slow > slow-${number}.txt']]\n`).join('')}remote: origin
@@ -53,9 +54,10 @@ async function joined(dir: string, env: NodeJS.ProcessEnv) {
   return { ports, written, told, git: ports.repository.git }
 }
 
-function driveIn(dir: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<{ lines: string[]; stderr: string }> {
+async function driveIn(dir: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<{ lines: string[]; stderr: string }> {
+  const file = await program()
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', DRIVER, dir, ...args], { env, timeout: 120_000 }, (_, stdout, stderr) =>
+    execFile(process.execPath, [file, dir, ...args], { env, timeout: 120_000 }, (_, stdout, stderr) =>
       resolve({ lines: stdout.trim().split('\n'), stderr }),
     )
   })

@@ -2,7 +2,7 @@
  * Drives the queue of one clone in a process of its own until nothing is ready, and prints what became of each issue.
  * With `kill`, it kills itself without warning after the n-th entry is on the disk.
  *
- * Usage: node --import tsx driver.ts <repository> <auto|person> [kill <n>]
+ * Usage: node driver.mjs <repository> <auto|person> [kill <n>]
  */
 
 import { drive } from '../../conductor/drive.ts'

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
 import { listLeases } from '../../core/lease.ts'
 import { openStand, type Stand } from '../support/github/index.ts'
+import { programOf } from './program.ts'
 import { CONFIG, cloneLine, standLine } from './stand-line.ts'
 
-const WORKER = fileURLToPath(new URL('./stand-worker.ts', import.meta.url))
+const program = programOf(fileURLToPath(new URL('./stand-worker.ts', import.meta.url)))
 const FULL = process.env.VALUETRAIN_FULL !== undefined
 const SEED = Number(process.env.VALUETRAIN_SEED ?? 1)
 const COUNT = Number(process.env.VALUETRAIN_ISSUES ?? (FULL ? 50 : 3))
@@ -27,13 +28,11 @@ afterAll(async () => {
   expect(stand.violations()).toEqual([])
 })
 
-function work(dir: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<string[]> {
+async function work(dir: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<string[]> {
+  const file = await program()
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', WORKER, dir, stand.token('pilot'), ...args],
-      { env, maxBuffer: 1e8 },
-      (_, stdout) => resolve(stdout.trim().split('\n')),
+    execFile(process.execPath, [file, dir, stand.token('pilot'), ...args], { env, maxBuffer: 1e8 }, (_, stdout) =>
+      resolve(stdout.trim().split('\n')),
     )
   })
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { findTickets } from '../../conductor/sources.ts'
@@ -7,30 +8,27 @@ import { listLeases } from '../../core/lease.ts'
 import { openRepository } from '../../core/repository.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 import { CONFIG, issueFile } from './line.ts'
+import { allPlaces, type Place, visit } from './places.ts'
+import { programOf } from './program.ts'
 
-const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url))
+const program = programOf(fileURLToPath(new URL('./worker.ts', import.meta.url)))
 const FILES = {
   'value.txt': 'wrong',
   'notes.txt': 'begin\n',
   '.valuetrain/config.yaml': `${CONFIG}  both: [[sh, -c, 'echo note >> notes.txt'], [sh, -c, 'printf right > value.txt']]\n`,
   ...issueFile(1, 'Mend it', ['auto', 'recipe:both']),
 }
-const FULL = process.env.VALUETRAIN_FULL !== undefined
 const SEED = Number(process.env.VALUETRAIN_SEED ?? Math.floor(Math.random() * 1e6))
 
-function work(
+async function work(
   { dir, env }: TestRepository,
   ...args: string[]
 ): Promise<{ signal: string | undefined; lines: string[]; stderr: string }> {
+  const file = await program()
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', WORKER, dir, '1', ...args],
-      { env, timeout: 120_000 },
-      (error, stdout, stderr) => {
-        resolve({ signal: error?.signal ?? undefined, lines: stdout.trim().split('\n'), stderr })
-      },
-    )
+    execFile(process.execPath, [file, dir, '1', ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
+      resolve({ signal: error?.signal ?? undefined, lines: stdout.trim().split('\n'), stderr })
+    })
   })
 }
 
@@ -64,43 +62,42 @@ async function ending(repository: TestRepository) {
 
 describe('a run that is killed', () => {
   it(`ends in the same state with nothing done twice, wherever it was killed (seed ${SEED})`, {
-    timeout: 3_600_000,
+    timeout: 7_200_000,
   }, async () => {
     const whole = await makeRepository(FILES)
     const first = await work(whole)
     expect(first.stderr).toBe('')
     const expected = await ending(whole)
     expect(expected).toMatchObject({ status: 'done', merges: '1', works: 1, distinct: 1, refused: [], findings: [] })
-    const boundaries = first.lines.length - 1
-    const places = [
-      ...Array.from({ length: boundaries }, (_, index) => ['after', String(index + 1)]),
-      ...Array.from({ length: boundaries }, (_, index) => ['before', String(index + 1)]),
-    ]
-    for (const [when, count] of sample(places)) {
-      const repository = await makeRepository(FILES)
-      const killed = await work(repository, when as string, count as string)
-      expect({ when, count, signal: killed.signal }).toEqual({ when, count, signal: 'SIGKILL' })
-      const again = await work(repository)
-      expect({ when, count, stderr: again.stderr, ...(await ending(repository)) }).toEqual({
-        when,
-        count,
-        stderr: '',
-        ...expected,
-      })
-    }
+    const count = (at: string) => first.lines.filter((line) => line.startsWith(`${at} `)).length
+    const all = allPlaces({ after: count('after'), before: count('before') })
+    const wrong = await visit(
+      'kill',
+      async () => all,
+      sample(all),
+      async (place) => {
+        const repository = await makeRepository(FILES)
+        const killed = await work(repository, ...place.map(String))
+        const again = await work(repository)
+        const end = await ending(repository)
+        await rm(repository.outside, { recursive: true, force: true })
+        const at = place.join(':')
+        return {
+          got: { at, signal: killed.signal, stderr: again.stderr, ...end },
+          due: { at, signal: 'SIGKILL', stderr: '', ...expected },
+        }
+      },
+    )
+    expect(wrong.map(({ got }) => got)).toEqual(wrong.map(({ due }) => due))
   })
 })
 
-/** All places in the whole run; otherwise a few, drawn by the seed, and always the ones around the commit. */
-function sample(places: string[][]): string[][] {
-  // One place again: VALUETRAIN_PLACES=after:82,before:12
-  const named = process.env.VALUETRAIN_PLACES
-  if (named !== undefined) return named.split(',').map((place) => place.split(':'))
-  if (FULL) return places
+/** A few places, drawn by the seed. */
+function sample(places: readonly Place[]): Place[] {
   let state = SEED
   const draw = () => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
     return state
   }
-  return Array.from({ length: 3 }, () => places[draw() % places.length] as string[])
+  return Array.from({ length: 3 }, () => places[draw() % places.length] as Place)
 }

@@ -1,9 +1,10 @@
 /**
  * Works one issue, or the queue, of a clone of a stand's repository in a process of its own, and kills itself without warning:
- * after the n-th entry is on the disk (`after n`), when the n-th id is asked for (`before n`), or when the n-th effect on the
- * forge has been carried out and nobody knows of it yet (`effect n`).
+ * after the n-th entry is on the disk (`after n`), when the n-th id is asked for (`before n`), when the n-th writing request
+ * to the forge's API has been answered and nobody has read the answer (`sent n`), or when the n-th effect on the forge, of one
+ * or more requests, has been carried out and nobody knows of it yet (`effect n`).
  *
- * Usage: node --import tsx stand-worker.ts <repository> <token> <issue|queue> <auto|person> [after|before|effect <n>]
+ * Usage: node stand-worker.mjs <repository> <token> <issue|queue> <auto|person> [after|before|sent|effect <n>]
  */
 
 import { drive } from '../../conductor/drive.ts'
@@ -18,6 +19,13 @@ let left = Number(count ?? Number.POSITIVE_INFINITY)
 const strike = (at: string, what: string) => {
   process.stdout.write(`${at} ${what}\n`)
   if (when === at && --left === 0) process.kill(process.pid, 'SIGKILL')
+}
+const ask = globalThis.fetch
+globalThis.fetch = async (input, init) => {
+  const answer = await ask(input, init)
+  const method = init?.method ?? 'GET'
+  if (method !== 'GET') strike('sent', `${method} ${new URL(String(input)).pathname}`)
+  return answer
 }
 const ids = systemIds(systemClock)
 const { ports, close } = await hostedPorts(dir as string, process.env, token as string, {
