@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Ports } from '../conductor/ports.ts'
 import type { FoundTicket } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
-import type { Forge } from '../core/contracts/forge.ts'
+import { type Forge, isHosted } from '../core/contracts/forge.ts'
 import type { GateSpec } from '../core/contracts/gate.ts'
 import type { FileReader, Method } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
@@ -63,7 +63,8 @@ export async function openIssues(context: Context, override: 'local' | 'github' 
 /**
  * Joins the parts for the conductor. Everything that judges or runs comes from the committed configuration.
  *
- * @throws VT_NO_REPOSITORY, VT_UNBORN; with `forge: github` what `githubForge` throws
+ * @throws VT_NO_REPOSITORY, VT_UNBORN; with `forge: github` what `githubForge` throws, and VT_FORGE_REMOTE when branches
+ *   could not be pushed to where pull requests would be opened
  */
 export async function openPorts(
   context: Context,
@@ -79,6 +80,10 @@ export async function openPorts(
   const opened = await openRepository(context.cwd, context.env)
   const config = await committedConfig(opened)
   const { forge, repository } = await forgeOf(context, opened, config, options.forge)
+  if (isHosted(forge)) {
+    const { requirePushable } = await import('../forge/github/index.ts')
+    await requirePushable(opened.git, config, (forge as GithubForge).place)
+  }
   const { env } = repository
   const script = await agents.loadScript(readerAt(repository.git, 'HEAD'))
   const { display } = options

@@ -67,7 +67,8 @@ async function askForge(context: Context): Promise<{ env: NodeJS.ProcessEnv; fin
   try {
     const { forge } = await openHosted(context, here.repository, here.config, 0)
     const access = await forge.gitAccess()
-    return { env: { ...withoutCredentials(env), ...access.env }, findings: await inspectForge(forge, here.config, env) }
+    const findings = await inspectForge(forge, here.config, env, here.repository.git)
+    return { env: { ...withoutCredentials(env), ...access.env }, findings }
   } catch (error) {
     if (!(error instanceof ValuetrainError)) throw error
     return { env, findings: [{ id: 'forge', level: 'fail', what: error.message, todo: error.hint ?? null }] }

@@ -1,8 +1,10 @@
 import type { Config } from '../../core/config.ts'
 import { ValuetrainError } from '../../core/errors.ts'
+import type { Git } from '../../core/git.ts'
 import type { SurroundingFinding } from '../../core/surroundings.ts'
 import { branchTip } from './changes.ts'
 import type { GithubForge } from './forge.ts'
+import { requirePushable } from './place.ts'
 
 interface RawRepository {
   full_name: string
@@ -23,11 +25,13 @@ type Level = SurroundingFinding['level']
  * questions at most. Never throws on what it finds.
  *
  * @param env what tells whether this is a run of GitHub Actions
+ * @param git of the clone, whose remotes are looked at
  */
 export async function inspectForge(
   forge: GithubForge,
   config: Pick<Config, 'branch' | 'remote' | 'github'>,
   env: NodeJS.ProcessEnv,
+  git: Git,
 ): Promise<SurroundingFinding[]> {
   const { client, credentials, place } = forge
   const find = (level: Level, what: string, todo: string | null = null) => ({ id: 'forge', level, what, todo })
@@ -40,15 +44,7 @@ export async function inspectForge(
       ...inspectRepository(found, find, config),
       ...inspectRights(found, scopes === undefined ? undefined : String(scopes), credentials.kind, who, find),
       await inspectBranch(forge, config.branch, found.default_branch, find),
-      ...(config.remote === null
-        ? [
-            find(
-              'warn',
-              'remote: null, so claims hold in this clone alone',
-              'set `remote: origin` so that two machines never work the same issue',
-            ),
-          ]
-        : []),
+      ...(await inspectRemote(forge, config, git, find)),
       ...(env.GITHUB_ACTIONS === 'true' && credentials.source === 'GITHUB_TOKEN'
         ? [
             find(
@@ -131,6 +127,21 @@ function inspectRights(
         ),
       ]
     : [find('ok', who)]
+}
+
+async function inspectRemote(
+  { place }: GithubForge,
+  config: Pick<Config, 'remote'>,
+  git: Git,
+  find: Find,
+): Promise<SurroundingFinding[]> {
+  try {
+    await requirePushable(git, config, place)
+    return []
+  } catch (error) {
+    if ((error as ValuetrainError).code !== 'VT_FORGE_REMOTE') throw error
+    return [find('fail', (error as ValuetrainError).message, (error as ValuetrainError).hint ?? null)]
+  }
 }
 
 async function inspectBranch(forge: GithubForge, branch: string, byDefault: string, find: Find): Promise<SurroundingFinding> {

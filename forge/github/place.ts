@@ -45,6 +45,42 @@ export async function findPlace(git: Git, config: Pick<Config, 'remote' | 'githu
   return requireSafe({ ...place, api: (config.github.api ?? place.api).replace(/\/+$/, '') })
 }
 
+/**
+ * Refuses a set-up in which pull requests would be opened in a repository that no branch is ever pushed to. Reads the
+ * clone's own configuration only, so that nothing is claimed or asked before it is told.
+ *
+ * @throws VT_FORGE_REMOTE
+ */
+export async function requirePushable(git: Git, config: Pick<Config, 'remote'>, { owner, name }: Place): Promise<void> {
+  const { remote } = config
+  const wanted = `${owner}/${name}`
+  const hint = (todo: string) => `${todo} in .valuetrain/config.yaml, and commit it`
+  if (remote === null)
+    throw unpushable(`\`remote\` is null, so no branch would ever reach ${wanted}`, hint('set `remote: origin`'))
+  const found = await git.run(['config', '--get', `remote.${remote}.url`], { okExit: [0, 1] })
+  const url = found.stdout.trim()
+  if (url === '')
+    throw unpushable(
+      `there is no git remote "${remote}" that branches could be pushed to`,
+      `run \`git remote add ${remote} https://github.com/${wanted}.git\``,
+    )
+  const there = parsePlace(url)
+  if (there === undefined)
+    throw unpushable(
+      `the git remote "${remote}" is no repository on a GitHub host, and pull requests would be opened in ${wanted}`,
+      `run \`git remote set-url ${remote} https://github.com/${wanted}.git\``,
+    )
+  if (`${there.owner}/${there.name}`.toLowerCase() === wanted.toLowerCase()) return
+  throw unpushable(
+    `the git remote "${remote}" is ${there.owner}/${there.name}, and pull requests would be opened in ${wanted}`,
+    hint('let `remote` and `github.repository` mean the same repository'),
+  )
+}
+
+function unpushable(message: string, hint: string): ValuetrainError {
+  return new ValuetrainError('VT_FORGE_REMOTE', message, { kind: 'config', hint })
+}
+
 /** Returns the address of the web page, for people. */
 export function pageOf({ host, owner, name, api }: Place): string {
   return `${api.startsWith('http:') ? 'http' : 'https'}://${host}/${owner}/${name}`

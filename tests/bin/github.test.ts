@@ -61,4 +61,43 @@ describe('with `forge: github`', () => {
     expect((await wrong.run('doctor')).stdout).toContain('does not take the token from VALUETRAIN_GITHUB_TOKEN')
     expect(stand.violations()).toEqual([])
   })
+
+  it.each([
+    [
+      'null',
+      'http://127.0.0.1:9/owner/demo.git',
+      '',
+      '`remote` is null, so no branch would ever reach owner/demo',
+      'set `remote: origin` in .valuetrain/config.yaml, and commit it',
+    ],
+    [
+      'origin',
+      '/srv/git/demo.git',
+      ', repository: owner/demo',
+      'the git remote "origin" is no repository on a GitHub host, and pull requests would be opened in owner/demo',
+      'run `git remote set-url origin https://github.com/owner/demo.git`',
+    ],
+    [
+      'origin',
+      'http://127.0.0.1:9/fork/demo.git',
+      ', repository: owner/demo',
+      'the git remote "origin" is fork/demo, and pull requests would be opened in owner/demo',
+      'let `remote` and `github.repository` mean the same repository in .valuetrain/config.yaml, and commit it',
+    ],
+    [
+      'upstream',
+      'http://127.0.0.1:9/owner/demo.git',
+      ', repository: owner/demo',
+      'there is no git remote "upstream" that branches could be pushed to',
+      'run `git remote add upstream https://github.com/owner/demo.git`',
+    ],
+  ])('a run is refused before anything is asked with remote %s at %s', async (remote, url, more, message, hint) => {
+    const config = `version: 1\nforge: github\nremote: ${remote}\njail: off\ngithub: { api: 'http://127.0.0.1:9/api/v3'${more} }\n`
+    const { dir, env, git } = await makeRepository({ '.valuetrain/config.yaml': config })
+    await git.run(['remote', 'add', 'origin', url])
+    const terminal = openTerminal({ dir, env: { ...env, VALUETRAIN_GITHUB_TOKEN: 'ghp_nobody' } })
+    const refused = await terminal.run('drive', '--once')
+    expect([refused.code, refused.stderr]).toEqual([2, `error: ${message}\nhint: ${hint}\n`])
+    expect((await git.text(['for-each-ref', '--format=%(refname)'])).split('\n')).toEqual(['refs/heads/main'])
+  })
 })
