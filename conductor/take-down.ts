@@ -5,7 +5,7 @@ import type { Git } from '../core/git.ts'
 import { deleteRemoteBranch } from '../core/push.ts'
 import { knownBase, listTicketBranches, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
-import { isAncestor, resolveCommit } from '../core/tree.ts'
+import { isAncestor, mergeTree, resolveCommit } from '../core/tree.ts'
 import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { removeHomes } from './homes.ts'
 import type { Ports } from './ports.ts'
@@ -27,27 +27,36 @@ export async function takeDown(ports: Ports, ticket: string, config: Config): Pr
     rescue = closed.rescue?.ref
   }
   const head = await resolveCommit(git, `refs/heads/${branch}`)
-  if (head !== undefined && (await hasLanded(git, ticket, head, base))) {
-    await git.run(['update-ref', '-d', `refs/heads/${branch}`, head])
+  if (head !== undefined) {
+    if (await hasLanded(git, ticket, head, base)) await git.run(['update-ref', '-d', `refs/heads/${branch}`, head])
+    else tellKept(ports, ticket, branch, config)
   }
   await removeHomes(repository.stateDir, ticket)
-  if (config.remote !== null) await takeDownRemote(ports, ticket, config.remote, base)
+  if (config.remote !== null) await takeDownRemote(ports, ticket, config.remote, base, config)
   return { rescue }
+}
+
+function tellKept(ports: Ports, ticket: string, branch: string, config: Config): void {
+  ports.onProgress(ticket, `${branch} is kept: it holds commits that are not on ${config.branch}`)
 }
 
 /**
  * Tells whether what a ticket's branch holds is on the default branch: by its commits, or, squashed or rebased, by its
- * folder, to which nothing is written after the delivery.
+ * folder, to which nothing is written after the delivery. Somebody may have pushed to the branch after it came in: then
+ * merging it where the folder arrived would still change something, and the branch has not landed.
  */
 export async function hasLanded(git: Git, ticket: string, head: string, base: string): Promise<boolean> {
   if (await isAncestor(git, head, base)) return true
   const [here, there] = await Promise.all([head, base].map((commit) => folderAt(git, commit, ticket)))
-  return here !== undefined && here === there
+  if (here === undefined || here !== there) return false
+  const arrived = await git.text(['log', '-1', '--format=%H', base, '--', ticketFolder(ticket)])
+  const [merged, tree] = await Promise.all([mergeTree(git, arrived, head), git.text(['rev-parse', `${arrived}^{tree}`])])
+  return !('conflicts' in merged) && merged.tree === tree
 }
 
 /**
- * Returns the tickets that have arrived on the default branch while this clone or the remote still has a branch of theirs: a
- * person merged them, or whoever did was stopped right after.
+ * Returns the tickets that have arrived on the default branch while this clone or the remote still has a branch of theirs that
+ * may go: a person merged them, or whoever did was stopped right after.
  */
 export async function listArrived(
   { repository }: Pick<Ports, 'repository'>,
@@ -63,16 +72,17 @@ export async function listArrived(
     const heads = [local, remote].flatMap((head) => head ?? [])
     if ((await folderAt(repository.git, base, ticket)) === undefined) continue
     const landed = await Promise.all(heads.map((head) => hasLanded(repository.git, ticket, head, base)))
-    if (landed.every(Boolean) && (await findTicket(repository, ticket, base, config.remote))?.done)
+    if (landed.some(Boolean) && (await findTicket(repository, ticket, base, config.remote))?.done)
       arrived.push({ ticket, issue: number })
   }
   return arrived
 }
 
-async function takeDownRemote(ports: Ports, ticket: string, remote: string, base: string): Promise<void> {
+async function takeDownRemote(ports: Ports, ticket: string, remote: string, base: string, config: Config): Promise<void> {
   const { git } = ports.repository
   const there = await resolveCommit(git, trackingRef(remote, branchOf(ticket)))
-  if (there === undefined || !(await hasLanded(git, ticket, there, base))) return
+  if (there === undefined) return
+  if (!(await hasLanded(git, ticket, there, base))) return tellKept(ports, ticket, `${branchOf(ticket)} on ${remote}`, config)
   try {
     await deleteRemoteBranch(git, remote, branchOf(ticket), there)
   } catch (error) {

@@ -1,3 +1,4 @@
+import { buildMerge, type MergeMethod, mergeWords } from './merging.ts'
 import type { Json } from './types.ts'
 import { type Answer, type Call, mayAtLeast, type RepoState, type World } from './world.ts'
 
@@ -71,7 +72,7 @@ function unmetOf(state: RepoState, pull: Json, head: string): string[] {
 
 /** Merges as GitHub does: the head as it was named, onto the base as it is now, and only when the rules are met. */
 export async function mergePull(world: World, state: RepoState, call: Call, [number = '']: string[]): Promise<Answer> {
-  const { git, fullName, owner } = state.repository
+  const { git, fullName } = state.repository
   const pull = await pullOf(world, state, call.token, Number(number))
   if (!pull) return { status: 404, body: { message: 'Not Found' } }
   const refused = (status: number, message: string) => ({ status, body: { message, status: String(status) } })
@@ -91,17 +92,24 @@ export async function mergePull(world: World, state: RepoState, call: Call, [num
   if (unmet.length > 0) return refused(405, unmet.join(' '))
   if (pull.mergeable_state === 'behind') return refused(405, 'Head branch is out of date. Review and try the merge again.')
   const base = pull.base.sha
-  const tree = (await state.facts.merge(base, pull.head.sha)) as string
-  const message = `${call.body?.commit_title ?? `Merge pull request #${number} from ${owner}/${pull.head.ref}`}\n\n${call.body?.commit_message ?? pull.title}\n`
-  const commit = await git.text(['commit-tree', tree, '-p', base, '-p', pull.head.sha, '-F', '-'], {
-    input: message,
-  })
+  const method = (call.body?.merge_method ?? 'merge') as MergeMethod
+  const words = mergeWords(state, pull, method)
+  const title = call.body?.commit_title ?? words.title
+  const message = call.body?.commit_message ?? words.message
+  const commit = await buildMerge(state, { base, head: pull.head.sha, title, message }, method)
+  if (commit === undefined) return refused(405, "This branch can't be rebased")
   await git.run(['update-ref', `refs/heads/${pull.base.ref}`, commit, base])
-  state.merged.set(pull.number, { commit, head: pull.head.sha, base })
-  // The emulator's own merge is of its own placeholders; what counts is that the pull request is over there, too.
-  await world.emulator(call.token, 'PUT', `/repos/${fullName}/pulls/${number}/merge`, {})
-  for (const [, closed] of String(pull.body ?? '').matchAll(/\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)\b/gi)) {
-    await world.emulator(call.token, 'PATCH', `/repos/${fullName}/issues/${closed}`, { state: 'closed' })
-  }
+  await close(world, state, call.token, pull, commit)
   return { status: 200, body: { sha: commit, merged: true, message: 'Pull Request successfully merged' } }
+}
+
+/** Writes down that a pull request came in, and closes the issues that it says it closes. */
+export async function close(world: World, state: RepoState, token: string, pull: Json, commit: string): Promise<void> {
+  const { fullName } = state.repository
+  state.merged.set(pull.number, { commit, head: pull.head.sha, base: pull.base.sha })
+  // The emulator's own merge is of its own placeholders; what counts is that the pull request is over there, too.
+  await world.emulator(token, 'PUT', `/repos/${fullName}/pulls/${pull.number}/merge`, {})
+  for (const [, closed] of String(pull.body ?? '').matchAll(/\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)\b/gi)) {
+    await world.emulator(token, 'PATCH', `/repos/${fullName}/issues/${closed}`, { state: 'closed' })
+  }
 }
