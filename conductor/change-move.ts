@@ -1,6 +1,6 @@
 import type { Config } from '../core/config.ts'
 import type { EventData } from '../core/contracts/event.ts'
-import { type ChangeStanding, mayWrite, type Review } from '../core/contracts/forge.ts'
+import { type ChangeStanding, mayWrite, type QueueStanding, type Review } from '../core/contracts/forge.ts'
 import type { TicketState } from './state.ts'
 
 type Feedback = EventData<'CHANGE_RETURNED'>['feedback']
@@ -41,6 +41,9 @@ export function moveOf(
     return { move: 'judge-again', reason: `${name} has another head (${change.headCommit.slice(0, 10)}) than the delivered one` }
   const feedback = feedbackOf(state, standing)
   if (feedback.length > 0) return { move: 'return', feedback }
+  // What stands in the queue is tested on top of everything before it, and a push would put it out.
+  if (standing.queue?.place !== undefined)
+    return { move: 'wait', reason: `${name} is in the merge queue of ${change.base}, at place ${standing.queue.place}` }
   const isBehind = delivered?.base !== baseCommit && (rules.upToDate === 'always' || rules.merge === 'auto')
   if (isBehind || mergeable === 'behind')
     return { move: 'judge-again', reason: `${change.base} has moved since the change was judged` }
@@ -52,20 +55,30 @@ export function moveOf(
   const asking = wanting(standing.reviews).map(({ login }) => login)
   if (asking.length > 0)
     return { move: 'wait', reason: `${name} waits for another look of ${asking.join(', ')}: ${change.location}` }
+  if (rules.merge === 'auto' && standing.queue) return queueMove(standing.queue, name, change)
   if (rules.merge === 'auto' && mergeable === 'blocked')
     return { move: 'wait', reason: `${name} is held by the rules of ${change.base}: ${change.location}` }
   if (rules.merge === 'auto') return { move: 'merge' }
   return { move: 'wait', reason: `${name} waits for a person to merge it: ${change.location}` }
 }
 
+/** Into the queue, unless somebody or something has just said no. */
+function queueMove({ putOut, refused }: QueueStanding, name: string, { base, location }: ChangeStanding['change']): ChangeMove {
+  const no = putOut ? `was put out of the merge queue of ${base} (${putOut.reason})` : undefined
+  const why = no ?? (refused === undefined ? undefined : `is not let into the merge queue of ${base} (${refused})`)
+  return why === undefined ? { move: 'merge' } : { move: 'wait', reason: `${name} ${why}: ${location}` }
+}
+
 /** What has not been taken up yet: change requests at once, failed checks when the others have ended, too. */
-function feedbackOf(state: TicketState, { change, checks, reviews }: ChangeStanding): Feedback {
+function feedbackOf(state: TicketState, { change, checks, reviews, queue }: ChangeStanding): Feedback {
   const answered = state.ledger.change?.answered ?? new Set()
   const asked = wanting(reviews).map(({ id, login, body }) => entryOf('review', `review:${id}`, login, body))
   const isRunning = checks.some((check) => check.state === 'pending')
   const failed = isRunning ? [] : checks.filter((check) => check.state === 'failure')
   const broken = failed.map(({ name, text }) => entryOf('check', `check:${name}@${change.headCommit}`, name, text))
-  return [...asked, ...broken].filter(({ id }) => !answered.has(id)).slice(0, 20)
+  const putOut =
+    queue?.putOut?.why === 'checks' ? [entryOf('check', `queue:${queue.putOut.id}`, 'merge queue', queue.putOut.text)] : []
+  return [...asked, ...broken, ...putOut].filter(({ id }) => !answered.has(id)).slice(0, 20)
 }
 
 /** The last word of each person who may write, where that is a request for changes. */

@@ -103,6 +103,16 @@ export interface CheckStanding {
   location: string
 }
 
+/** Where a change stands with the queue through which its base is entered. */
+export interface QueueStanding {
+  /** Place in the queue, counted from 1; undefined while it is not in it. */
+  place?: number
+  /** Set when it was put out and nothing was pushed since. */
+  putOut?: { id: string; reason: string; text: string; why: 'checks' | 'conflict' | 'other' }
+  /** Why it was not let in a moment ago, in the forge's words. */
+  refused?: string
+}
+
 /** Everything a forge tells of an open or ended change, in one look. */
 export interface ChangeStanding {
   change: Change
@@ -111,6 +121,8 @@ export interface ChangeStanding {
   /** Commit of the base branch now. */
   baseCommit: string
   mergeable: 'clean' | 'behind' | 'conflicting' | 'blocked' | 'unknown'
+  /** Absent where changes are merged one by one. */
+  queue?: QueueStanding
   reviews: readonly Review[]
   /** Without our own reports. */
   checks: readonly CheckStanding[]

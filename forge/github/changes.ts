@@ -11,6 +11,7 @@ import { ticketOfBranch } from '../../core/contracts/names.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Client } from './client.ts'
 import type { People } from './people.ts'
+import type { MergeQueues } from './queue.ts'
 import { isOurReport } from './reports.ts'
 import { publishable, publishableTitle, shorten } from './text.ts'
 
@@ -84,28 +85,31 @@ export async function updatePull(
 }
 
 /** Looks at a change: pull request, reviews, everybody else's checks, and where its base is. */
-export async function observePull(client: Client, people: People, change: Change): Promise<ChangeStanding> {
+export async function observePull(client: Client, people: People, queues: MergeQueues, change: Change): Promise<ChangeStanding> {
   const number = numberOf(change)
   const pull = await readPull(client, number, 'look')
   const sha = pull.head.sha
-  const [reviews, statuses, runs, base] = await Promise.all([
+  const [reviews, statuses, runs, base, queue] = await Promise.all([
     client.list<RawReview>('GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews', { pull_number: number }, 'look'),
     client.list<RawStatus>('GET /repos/{owner}/{repo}/commits/{ref}/status', { ref: sha }, 'look'),
     client.list<RawRun>('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ref: sha }, 'look'),
     branchTip(client, pull.base.ref, 'look'),
+    isMerged(pull) ? undefined : queues.standingOf(number, pull.base.ref),
   ])
   return {
     change: changeOf(pull),
     ...(isMerged(pull) && pull.merge_commit_sha ? { mergeCommit: pull.merge_commit_sha } : {}),
     baseCommit: base,
     mergeable: MERGEABLE[pull.mergeable_state ?? ''] ?? 'unknown',
+    ...(queue ? { queue } : {}),
     reviews: await Promise.all(reviews.filter(({ state }) => REVIEWS[state]).map((review) => reviewOf(people, review))),
     checks: [...statuses.map(standingOfStatus), ...runs.map(standingOfRun)].filter(({ name }) => !isOurReport(name)),
   }
 }
 
 /**
- * Merges a pull request when its head is the judged one and its base still is where it was judged. Between the last look and
+ * Merges a pull request when its head is the judged one and its base still is where it was judged, or puts it into the merge
+ * queue where the base is entered through one; then it waits, and what comes of it is observed. Between the last look and
  * the merge the base may move; then the forge's own rules decide (a branch that must be up to date is refused).
  */
 export async function mergePull(
@@ -113,6 +117,7 @@ export async function mergePull(
   order: MergeOrder,
   branch: string,
   method: 'merge' | 'squash' | 'rebase',
+  queues: MergeQueues,
 ): Promise<MergeOutcome> {
   const change = await findPull(client, branch)
   if (change === undefined) return waiting(`there is no pull request for ${branch}`)
@@ -125,13 +130,25 @@ export async function mergePull(
       return waiting(`the head of #${number} is ${pull.head.sha.slice(0, 12)}, and ${order.head.slice(0, 12)} was judged`)
     const base = await branchTip(client, order.into)
     if (base !== order.base) return { outcome: 'moved', base }
-    const outcome = await tryMerge(client, number, order, method)
+    const queue = await queues.standingOf(number, order.into)
+    if (queue) {
+      const refused = queue.place === undefined ? await queues.enter(pull, order.into, order.head) : undefined
+      if (refused !== undefined) return waiting(refused)
+      return { outcome: 'waiting', reason: `in the merge queue of ${order.into}`, paths: [] }
+    }
+    const outcome = await tryMerge(client, number, order, method, queues)
     if (outcome) return outcome
   }
 }
 
 /** Undefined when the connection broke and it has to be looked at again. */
-async function tryMerge(client: Client, number: number, order: MergeOrder, method: string): Promise<MergeOutcome | undefined> {
+async function tryMerge(
+  client: Client,
+  number: number,
+  order: MergeOrder,
+  method: string,
+  queues: MergeQueues,
+): Promise<MergeOutcome | undefined> {
   try {
     const { sha } = await client.put<{ sha: string }>('PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge', {
       pull_number: number,
@@ -146,6 +163,7 @@ async function tryMerge(client: Client, number: number, order: MergeOrder, metho
     const pull = await readPull(client, number)
     if (isMerged(pull)) return { outcome: 'merged', commit: pull.merge_commit_sha as string }
     const base = await branchTip(client, order.into)
+    if (/merge queue/i.test(said ?? '')) queues.forget(order.into)
     return base === order.base ? waiting(said ?? error.message) : { outcome: 'moved', base }
   }
 }
@@ -203,11 +221,19 @@ function numberOf(change: Change): number {
   })
 }
 
+/** Held to GitHub's published schema by a test. */
+export const DRAFT_MUTATIONS = {
+  draft: mutationOf('convertPullRequestToDraft'),
+  ready: mutationOf('markPullRequestReadyForReview'),
+} as const
+
+function mutationOf(change: string): string {
+  return `mutation($id: ID!) { ${change}(input: { pullRequestId: $id }) { pullRequest { id isDraft } } }`
+}
+
 /** Only GraphQL can do this. It may be said twice without harm. */
 async function setDraft(client: Client, id: string, draft: boolean): Promise<void> {
-  const change = draft ? 'convertPullRequestToDraft' : 'markPullRequestReadyForReview'
-  const query = `mutation($id: ID!) { ${change}(input: { pullRequestId: $id }) { pullRequest { id isDraft } } }`
-  await client.graphql(query, { id })
+  await client.graphql(DRAFT_MUTATIONS[draft ? 'draft' : 'ready'], { id })
 }
 
 async function requestReviews(client: Client, pull: Pull, wanted: readonly string[]): Promise<void> {

@@ -24,6 +24,14 @@ interface HttpError {
   status?: number
   message?: string
   response?: { headers: Record<string, string | number | undefined>; data?: unknown }
+  /** GraphQL says no with a 200; so do these. */
+  errors?: GraphqlProblem[]
+  headers?: Record<string, string | number | undefined>
+}
+
+interface GraphqlProblem {
+  type?: string
+  message?: string
 }
 
 /** Milliseconds to wait after a secondary limit that does not say how long; GitHub's documentation asks for a minute. */
@@ -33,8 +41,10 @@ const SECONDARY_MS = 60_000
 export function troubleOf(cause: unknown, asked: Asked): Trouble {
   if (cause instanceof ValuetrainError) return { kind: 'refusal', status: 0, error: cause }
   const { status, response, message = '' } = cause as HttpError
-  if (typeof status !== 'number') throw cause
   const say = saying(cause, asked)
+  const problems = problemsOf(cause as HttpError)
+  if (problems) return graphqlTrouble(problems, (cause as HttpError).headers ?? response?.headers ?? {}, say, asked)
+  if (typeof status !== 'number') throw cause
   if (response === undefined || status >= 500) {
     const how = response === undefined ? `does not answer (${message.slice(0, 120)})` : `answers ${status}`
     const error = say(
@@ -80,6 +90,10 @@ function limitOf(
     return { kind: 'limit', waitMs, error }
   }
   if (String(headers['x-ratelimit-remaining']) !== '0') return undefined
+  return usedUp(headers, say, asked)
+}
+
+function usedUp(headers: Record<string, string | number | undefined>, say: Say, asked: Asked): Trouble {
   const waitMs = waitUntil(headers)
   const error = say(
     'VT_FORGE_LIMIT',
@@ -88,6 +102,34 @@ function limitOf(
     { waitMs },
   )
   return { kind: 'limit', waitMs, error }
+}
+
+/** What GraphQL refused with a 200, as GitHub names it; undefined for an answer of any other kind. */
+function problemsOf({ status, errors, response }: HttpError): GraphqlProblem[] | undefined {
+  if (typeof status === 'number') return undefined
+  const found = errors ?? (response?.data as { errors?: GraphqlProblem[] } | undefined)?.errors
+  return Array.isArray(found) && found.length > 0 ? found : undefined
+}
+
+function graphqlTrouble(
+  problems: readonly GraphqlProblem[],
+  headers: Record<string, string | number | undefined>,
+  say: Say,
+  asked: Asked,
+): Trouble {
+  if (problems.some(({ type }) => type === 'RATE_LIMITED')) return usedUp(headers, say, asked)
+  const words = said({ errors: problems })
+  const isRight = problems.some(({ type }) => type === 'FORBIDDEN' || type === 'INSUFFICIENT_SCOPES')
+  const error = isRight
+    ? say(
+        'VT_FORGE_PERMISSION',
+        `${hostOf(asked)} refuses the token from ${asked.source}: ${words}`,
+        'docs/github.md lists all that it must be allowed',
+      )
+    : say('VT_FORGE_REFUSED', `${hostOf(asked)} refuses: ${words}`, "the message is the forge's own; mend what it names", {
+        said: words,
+      })
+  return { kind: 'refusal', status: 200, error }
 }
 
 /** Milliseconds until the limit is full again, by the server's own clock, which need not be ours. */

@@ -16,6 +16,7 @@ import { issueOf, newIssue, rawIssue } from './issues.ts'
 import { labelsOf, makeLabels, missingLabels } from './labels.ts'
 import { openPeople, type People } from './people.ts'
 import { findPlace, type Place } from './place.ts'
+import { openQueues } from './queue.ts'
 import { reportAll } from './reports.ts'
 import { commentOnce, commentsSince, showStanding } from './talk.ts'
 
@@ -69,6 +70,7 @@ export async function githubForge(options: GithubForgeOptions): Promise<GithubFo
     ...(options.onWait ? { onWait: options.onWait } : {}),
   })
   const people = openPeople(client, clock)
+  const queues = openQueues(client, clock)
   const openAccess = async () => {
     const opened = await openGitAccess(place, credentials, repository.env)
     options.onFolder?.(opened.folder)
@@ -104,8 +106,8 @@ export async function githubForge(options: GithubForgeOptions): Promise<GithubFo
     openChange: (draft) => openPull(client, draft),
     findChange: (branch) => findPull(client, branch),
     updateChange: (change, patch) => updatePull(client, change, patch),
-    observeChange: (change) => observePull(client, people, change),
-    merge: (order: MergeOrder) => mergePull(client, order, branchOf(order.ticket), config.github.merge),
+    observeChange: (change) => observePull(client, people, queues, change),
+    merge: (order: MergeOrder) => mergePull(client, order, branchOf(order.ticket), config.github.merge, queues),
 
     reportGate: (commit, gate, standing, description) => reportAll(client, commit, [{ gate, standing, description }], undefined),
     reportGates: (commit, reports, summary) => reportAll(client, commit, reports, summary),

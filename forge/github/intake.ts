@@ -152,16 +152,18 @@ async function whoAllowed(client: Client, people: People, issue: number, auto: s
   return { hold: `${auto} was set by ${login}, who has no write access` }
 }
 
+/** Held to GitHub's published schema by a test. */
+export const EDITED_QUERY = `query($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { issue(number: $number) { lastEditedAt editor { login } } }
+}`
+
 /** Says that, and when, a text was edited after it was allowed; only GraphQL knows. Undefined when it was not, or nobody can tell. */
 async function editedSince(client: Client, issue: number, event: IssueEvent): Promise<string | undefined> {
-  const query = `query($owner: String!, $name: String!, $number: Int!) {
-    repository(owner: $owner, name: $name) { issue(number: $number) { lastEditedAt editor { login } } }
-  }`
   const { owner, name } = client.place
   interface Edited {
     repository: { issue: { lastEditedAt: string | null; editor: { login: string } | null } | null } | null
   }
-  const found = await client.graphql<Edited>(query, { owner, name, number: issue }).catch((error: ValuetrainError) => {
+  const found = await client.graphql<Edited>(EDITED_QUERY, { owner, name, number: issue }).catch((error: ValuetrainError) => {
     // A token may be without this right; then the text is taken as it is first seen.
     if (error.code === 'VT_FORGE_REFUSED' || error.code === 'VT_FORGE_PERMISSION') return undefined
     throw error

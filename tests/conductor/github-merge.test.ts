@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
+import { systemClock } from '../../core/clock.ts'
+import { openTerminal } from '../bin/terminal.ts'
 import { openStand, type Stand } from '../support/github/index.ts'
 import { CONFIG, standLine } from './stand-line.ts'
 
@@ -59,5 +61,51 @@ describe(`a change that comes in by each of the three ways (seed ${SEED})`, () =
     expect(await line.at.head(branch)).toBe(late)
     expect(await line.leftovers()).toMatchObject({ worktrees: 1, there: ['refs/heads/main', `refs/heads/${branch}`] })
     expect(line.told.join('\n')).toContain(`${branch} on origin is kept: it holds commits that are not on main`)
+  })
+})
+
+/** An agent that mends at the first attempt, and adds a note at each further one. */
+const SCRIPT = `turns:
+  - attempt: 1
+    steps: [{ do: write, path: value.txt, content: right }]
+  - steps: [{ do: append, path: notes.txt, content: "attempt {attempt}\\n" }]
+`
+
+describe('a base that is entered through a merge queue', () => {
+  it.runIf(isDrawn(4))('is entered by it, and what is put out by its checks comes back as another attempt', LONG, async () => {
+    const line = await standLine(stand, 'queue', { ...WRONG, '.valuetrain/scripted.yaml': SCRIPT })
+    line.at.protect('main', { queue: true })
+    const issue = await line.issue('Mend it', ['auto', 'agent:scripted'])
+    const look = async () => (await drive(line.ports, { once: true, merge: 'auto' })).issues[0]?.reasons[0]
+    expect(await look()).toContain('in the merge queue of main')
+    const [entry] = line.at.queue.entries()
+    expect(entry?.head).toBe(await line.at.head(`phase/build_${issue}`))
+    // What CI does on the group, by the job that `init --ci github` writes.
+    await line.ports.repository.git.run(['fetch', '--quiet', 'origin', '+refs/heads/*:refs/remotes/origin/*'])
+    const judge = ['check', '--base', (await line.at.head()) as string, '--head', entry?.group as string, '--json']
+    const judged = await openTerminal({ dir: line.dir, env: line.env }).run(...judge)
+    expect([judged.code, JSON.parse(judged.stdout)]).toMatchObject([0, { ok: true, head: entry?.group }])
+    // A look while it stands in the queue writes nothing: a push would put it out.
+    const from = stand.journal.length
+    expect(await look()).toBeUndefined()
+    expect(stand.journal.slice(from).filter(({ method, path }) => method !== 'GET' && path !== '/graphql')).toEqual([])
+    await line.at.queue.putOut(Number(entry?.number), 'failed_checks', { 'ci/together': 'breaks what came in before' })
+    await systemClock.sleep(4_100)
+    expect(await look()).toContain('in the merge queue of main')
+    const returned = line.written.find(({ entry }) => entry.type === 'CHANGE_RETURNED')?.entry.data
+    expect(returned).toMatchObject({
+      feedback: [
+        {
+          from: 'check',
+          name: 'merge queue',
+          text: 'Put out of the merge queue: failed_checks\nci/together: breaks what came in before',
+        },
+      ],
+    })
+    expect(await line.at.git.text(['show', `phase/build_${issue}:notes.txt`])).toBe('begin\nattempt 2')
+    await line.at.queue.letIn()
+    expect(await drive(line.ports, { once: true, merge: 'auto' })).toMatchObject({ outcome: 'done', issues: [{ issue }] })
+    expect(await line.at.git.text(['show', 'main:value.txt'])).toBe('right')
+    expect(await line.leftovers()).toEqual(NOTHING_LEFT)
   })
 })

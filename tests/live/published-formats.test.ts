@@ -7,6 +7,9 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { DRAFT_MUTATIONS } from '../../forge/github/changes.ts'
+import { EDITED_QUERY } from '../../forge/github/intake.ts'
+import { ENTER_MUTATION, QUEUE_QUERY } from '../../forge/github/queue.ts'
 import { autoPilotFile, ciFile } from '../../templates/index.ts'
 import { openTerminal } from '../bin/terminal.ts'
 import { KEY } from '../hooks/hooked.ts'
@@ -24,6 +27,8 @@ const PACKAGES = [
   'ajv@8.20.0',
   'ajv-draft-04@1.0.0',
   'ajv-formats@3.0.1',
+  '@octokit/graphql-schema@15.26.1',
+  'graphql@16.15.0',
 ]
 
 interface Validate {
@@ -56,6 +61,19 @@ async function ajv(dialect: 'ajv' | 'ajv-draft-04'): Promise<Ajv> {
 
 const errorsOf = (validate: Validate, data: unknown) =>
   validate(data) ? [] : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
+
+describe('what is asked by GraphQL', () => {
+  it.each(Object.entries({ QUEUE_QUERY, ENTER_MUTATION, EDITED_QUERY, ...DRAFT_MUTATIONS }))(
+    '%s is a question of GitHub’s published schema',
+    async (_, question) => {
+      const { buildSchema, parse: parseQuery, validate } = await load('graphql', 'index.mjs')
+      const text = await readFile(at('@octokit', 'graphql-schema', 'schema.graphql'), 'utf8')
+      // It has a field twice, which is theirs to mend.
+      const schema = buildSchema(text, { assumeValidSDL: true })
+      expect(validate(schema, parseQuery(question))).toEqual([])
+    },
+  )
+})
 
 describe('a report as SARIF', () => {
   it('is valid by the published schema, with findings in files, in commits and in neither', async () => {

@@ -187,6 +187,22 @@ describe('limits and outages', () => {
     expect(await told(forge.show(issue, { add: ['more'] }))).toMatchObject({ code: 'VT_FORGE_SECONDARY_LIMIT' })
   })
 
+  it('are told apart where GraphQL says no with a 200: a right that is missing stops nothing, a limit is waited for', async () => {
+    const clock = new SimulatedClock()
+    const { forge, issue } = await place('graphql', { clock, patienceMs: 15 * 60_000 })
+    const refuses = (type: string) => ({ status: 200, body: { data: null, errors: [{ type, message: 'planned by the test' }] } })
+    stand.fault({ on: 'POST /graphql', ...refuses('FORBIDDEN') })
+    expect(await forge.listIssues()).toMatchObject([{ number: issue }])
+    const from = clock.now()
+    stand.setBudget(5000, Math.floor(Date.now() / 1000) + 120)
+    stand.fault({ on: 'POST /graphql', ...refuses('RATE_LIMITED') })
+    const asked = await told(forge.client.graphql('query { viewer { login } }', {}))
+    expect(asked).toMatchObject({ code: 'VT_FORGE_REFUSED', message: '<host> refuses: the stand does not know this query' })
+    expect(clock.now() - from).toBeGreaterThan(60_000)
+    stand.fault({ on: 'POST /graphql', ...refuses('FORBIDDEN') })
+    expect(await told(forge.client.graphql('query { viewer { login } }', {}))).toMatchObject({ code: 'VT_FORGE_PERMISSION' })
+  })
+
   it('leave a reserve for writing: looking gives what is known, or says when it goes on', async () => {
     const { forge, issue } = await place('reserve')
     await forge.listIssues()

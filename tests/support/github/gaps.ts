@@ -1,4 +1,5 @@
 import { mergePull, overlayPull, pullOf } from './pulls.ts'
+import { enqueue, queueOf } from './queue.ts'
 import type { CheckRun, Json } from './types.ts'
 import { type Answer, type Call, mayAtLeast, type RepoState, type World } from './world.ts'
 
@@ -465,7 +466,7 @@ async function commit(_world: World, state: RepoState, _call: Call, [sha = '']: 
   }
 }
 
-/** The three things that have no place in the REST API: draft and ready, and when a text was last edited. */
+/** What has no place in the REST API: draft and ready, when a text was last edited, and merge queues. */
 async function graphql(world: World, call: Call): Promise<Answer> {
   const { query = '', variables = {} } = call.body ?? {}
   const fail = (message: string, type = 'UNPROCESSABLE') => ({ status: 200, body: { data: null, errors: [{ message, type }] } })
@@ -481,6 +482,23 @@ async function graphql(world: World, call: Call): Promise<Answer> {
       }
     }
     return fail(`Could not resolve to a node with the global id of '${variables.id}'`, 'NOT_FOUND')
+  }
+  if (/\benqueuePullRequest\b/.test(query)) {
+    for (const state of world.repositories.values()) {
+      const pulls = await all(world, call.token, `/repos/${state.repository.fullName}/pulls?state=all`)
+      const pull = pulls.find(({ node_id }) => node_id === variables.id)
+      if (pull) return enqueue(world, state, call, pull.number)
+    }
+    return fail(`Could not resolve to a node with the global id of '${variables.id}'`, 'NOT_FOUND')
+  }
+  if (/\bmergeQueue\b/.test(query)) {
+    const state = world.repositories.get(`${variables.owner}/${variables.name}`)
+    if (!state) return fail('Could not resolve to a Repository', 'NOT_FOUND')
+    if (!state.protections.get(variables.branch)?.queue)
+      return { status: 200, body: { data: { repository: { mergeQueue: null, pullRequests: { nodes: [] } } } } }
+    const open = await all(world, call.token, `/repos/${state.repository.fullName}/pulls?state=open&base=${variables.branch}`)
+    const pulls = await Promise.all(open.map((pull) => overlayPull(state, pull)))
+    return { status: 200, body: { data: { repository: await queueOf(state, variables.branch, pulls) } } }
   }
   if (/\blastEditedAt\b/.test(query)) {
     const edit = world.repositories.get(`${variables.owner}/${variables.name}`)?.edits.get(variables.number)

@@ -53,7 +53,7 @@ async function standingOf(
 }
 
 /** What a branch's rules still ask for, in GitHub's words. */
-function unmetOf(state: RepoState, pull: Json, head: string): string[] {
+export function unmetOf(state: RepoState, pull: Json, head: string): string[] {
   const rule = state.protections.get(pull.base.ref)
   if (!rule) return []
   const good = new Set([
@@ -78,6 +78,8 @@ export async function mergePull(world: World, state: RepoState, call: Call, [num
   const refused = (status: number, message: string) => ({ status, body: { message, status: String(status) } })
   if (!mayAtLeast(state, call.holder, 'write')) return refused(403, 'Must have push access to Repository.')
   if (pull.state !== 'open' || pull.merged) return refused(405, 'Pull Request is not mergeable')
+  if (state.protections.get(pull.base.ref)?.queue)
+    return refused(405, 'Repository rule violations found\n\nChanges must be made through the merge queue\n\n')
   if (pull.draft) return refused(405, 'Pull Request is still a draft')
   if (call.body?.sha !== undefined && call.body.sha !== pull.head.sha)
     return refused(409, 'Head branch was modified. Review and try the merge again.')

@@ -12,6 +12,7 @@ import { openContract } from './contract.ts'
 import { openFront } from './front.ts'
 import { openGitFacts } from './git-facts.ts'
 import { PROTECTING_HOOK } from './git-http.ts'
+import { openStandQueue } from './queue.ts'
 import type { Fault, Holder, Journaled, Json, StandApp, StandOptions, StandRepository } from './types.ts'
 import type { RepoState, World } from './world.ts'
 
@@ -247,6 +248,7 @@ async function makeRepository(
     edits: new Map(),
     renamed: new Set(),
     merged: new Map(),
+    queue: { entries: [], events: new Map() },
   }
   state.repository = {
     owner: 'owner',
@@ -277,6 +279,7 @@ async function makeRepository(
         .map(({ context, state, description, creator }) => ({ context, state, description, login: creator.login }))
     },
     checkRuns: (commit) => state.runs.filter(({ head_sha }) => head_sha === commit),
+    queue: openStandQueue(world, state, world.tokenOf('owner')),
   }
   world.repositories.set(state.repository.fullName, state)
   if (Object.keys(files).length > 0) await commitOn(state, git, 'main', files, 'Begin')

@@ -1,5 +1,6 @@
 import type { Permission } from '../../../core/contracts/forge.ts'
 import type { Git } from '../../../core/git.ts'
+import type { StandQueue } from './queue.ts'
 
 /** What a JSON answer holds, as tests look at it. */
 // biome-ignore lint/suspicious/noExplicitAny: the emulator's answers have no types, and a test says what it expects
@@ -49,6 +50,8 @@ export interface Protection {
   approvals?: number
   /** Whether the branch must contain the base's tip. */
   strict?: boolean
+  /** Whether it is entered through a merge queue only. */
+  queue?: boolean
 }
 
 export interface StandApp {
@@ -80,6 +83,7 @@ export interface StandRepository {
   statuses(commit: string): { context: string; state: string; description: string; login: string }[]
   /** Returns the check runs of a commit. */
   checkRuns(commit: string): CheckRun[]
+  queue: StandQueue
 }
 
 export interface CheckRun {

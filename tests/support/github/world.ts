@@ -1,5 +1,6 @@
 import type { Permission } from '../../../core/contracts/forge.ts'
 import type { GitFacts } from './git-facts.ts'
+import type { QueueState } from './queue.ts'
 import type { CheckRun, Holder, Json, Protection, StandApp, StandRepository } from './types.ts'
 
 /** What the stand knows of a repository beside the emulator and git. */
@@ -19,6 +20,7 @@ export interface RepoState {
   renamed: Set<number>
   /** Pull requests that came in, with the head they came in with. */
   merged: Map<number, { commit: string; head: string; base: string }>
+  queue: QueueState
   /** Set when the repository goes by another name now. */
   movedTo?: string
 }
