@@ -10,12 +10,14 @@ import { PPO_PRESETS } from '../training/algo/presets.ts'
 import { wasmBackend } from '../training/backend/wasm.ts'
 import { cartPole } from '../training/env/cart-pole.ts'
 import { vectorise } from '../training/env/vector.ts'
-import { type InUse, servePolicy } from '../training/serve/index.ts'
+import { type InUse, servedPolicy, servePolicy } from '../training/serve/index.ts'
 
 const config = PPO_PRESETS.cartPole
 const model = (seed: number) =>
   openPpo({ environment: vectorise(cartPole, config.environments), config, backend: wasmBackend(), seed }).model()
-const champions = [1, 2].map((seed) => ({ run: `${seed}`.repeat(12), version: `${seed}`.repeat(64), model: model(seed) }))
+const champions = [1, 2].map((seed) =>
+  servedPolicy({ run: `${seed}`.repeat(12), version: `${seed}`.repeat(64), model: model(seed) }),
+)
 const use = (n: number): InUse => ({ commit: `${n}`.repeat(40), champion: champions[n % 2] as (typeof champions)[number] })
 
 const folder = await mkdtemp(join(tmpdir(), 'vt-bench-serve-'))

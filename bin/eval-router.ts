@@ -1,18 +1,13 @@
 import { ValuetrainError } from '../core/errors.ts'
 import { judgeOffPolicy } from '../training/ope/index.ts'
-import { casesOf, isRouterModel, type LoggedCase, routerOfRun } from '../training/router/index.ts'
+import { casesOf, type LoggedCase, routerOfRun } from '../training/router/index.ts'
 import { checkRoutingConfig, type RoutingConfig } from '../training/router/train/config.ts'
 import { openRoutingData, splitCases } from '../training/router/train/data.ts'
 import { estimateRouter, fittedValue, tableRows, tellEstimates } from '../training/router/train/measuring.ts'
-import { contentOf, evaluationOf, MODEL_FILE, type StoredRun } from '../training/run/index.ts'
+import { contentOf, evaluationOf, type StoredRun } from '../training/run/index.ts'
 import type { Context } from './context.ts'
 import { decisionsOf } from './train-router.ts'
 import type { TrainingPlace } from './training.ts'
-
-/** Returns whether a run learned a router. */
-export async function isRouterRun(stored: StoredRun): Promise<boolean> {
-  return isRouterModel((await contentOf(stored, MODEL_FILE))?.toString('utf8') ?? '')
-}
 
 /**
  * Measures a run's router again, on what it was measured on; or with `decisions` estimates what it would have earned on

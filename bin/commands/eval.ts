@@ -1,6 +1,7 @@
 import { ValuetrainError } from '../../core/errors.ts'
 import { evaluateRandom, meanScore } from '../../training/evaluate.ts'
 import { policyInUse } from '../../training/policy/index.ts'
+import { isRouterRun } from '../../training/router/index.ts'
 import {
   checkTrainConfig,
   evaluationOf,
@@ -13,7 +14,7 @@ import {
   rulesOf,
 } from '../../training/run/index.ts'
 import { argument, defineCommand, flag, usageError } from '../command.ts'
-import { evaluateRouter, isRouterRun } from '../eval-router.ts'
+import { evaluateRouter } from '../eval-router.ts'
 import { openTraining } from '../training.ts'
 
 export default defineCommand({

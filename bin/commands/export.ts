@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import { writeAtomically } from '../../core/files.ts'
-import { EXPORT_FORMATS, exportPolicy } from '../../training/export/index.ts'
-import { policyInUse, policyNames } from '../../training/policy/index.ts'
-import { findRun, policyOfRun, readRun } from '../../training/run/index.ts'
-import type { PolicyModel } from '../../training/types.ts'
+import { EXPORT_FORMATS, type ExportFormat, exportPolicy, exportRouter } from '../../training/export/index.ts'
+import { foldAlias, policyNames, readPromotions } from '../../training/policy/index.ts'
+import { isRouterRun, routerOfRun } from '../../training/router/index.ts'
+import { findRun, policyOfRun, readRun, type StoredRun } from '../../training/run/index.ts'
 import { argument, defineCommand, flag } from '../command.ts'
 import { openTraining, outputPath, type TrainingPlace } from '../training.ts'
 
 export default defineCommand({
   description:
-    'Writes a policy for other programs: safetensors with its model.json, ONNX (opset 17, normaliser and softmax included), or a TensorFlow.js layers model.',
+    'Writes a policy for other programs: safetensors with its model.json, ONNX (opset 17, normaliser and softmax included), or a TensorFlow.js layers model. A router that is no network is written as its model.json, by --format safetensors.',
   examples: [
     { does: 'The champion as ONNX', line: 'export cart-pole --format onnx --out build' },
     { does: 'A run for the browser', line: 'export 109e --format tfjs --out site/policy' },
@@ -23,10 +23,11 @@ export default defineCommand({
   json: true,
   async run(context, { args, flags }) {
     const place = await openTraining(context)
-    const { run, model } = await modelNamed(place, args.policy)
+    const stored = await runNamed(place, args.policy)
+    const { id: run } = stored
     const format = flags.format ?? 'onnx'
     const folder = outputPath(context, flags.out)
-    const files = [...exportPolicy(model, format)]
+    const files = [...(await filesOf(stored, format))]
     for (const [name, content] of files) await writeAtomically(join(folder, name), content)
     const written = files.map(([name, content]) => ({ file: join(flags.out, name), bytes: Buffer.byteLength(content) }))
     context.stdout.write(
@@ -38,12 +39,16 @@ export default defineCommand({
   },
 })
 
-async function modelNamed(place: TrainingPlace, word: string): Promise<{ run: string; model: PolicyModel }> {
-  if ((await policyNames(place.shared.reader)).includes(word)) {
-    const champion = await policyInUse(place.shared.reader, place.shared.runs, word)
-    if (champion !== undefined) return champion
-    throw new ValuetrainError('VT_POLICY_UNKNOWN', `${word} has no champion`, { hint: 'promote a run first' })
-  }
-  const stored = await readRun(place.runs, await findRun(place.runs, word))
-  return { run: stored.id, model: await policyOfRun(stored) }
+/** Returns the run that a policy's name or the digits of a run stand for. */
+async function runNamed(place: TrainingPlace, word: string): Promise<StoredRun> {
+  const { reader, runs } = place.shared
+  if (!(await policyNames(reader)).includes(word)) return readRun(place.runs, await findRun(place.runs, word))
+  const { current } = foldAlias(await readPromotions(reader, word), word, 'champion')
+  if (current !== undefined) return readRun(runs, current.run)
+  throw new ValuetrainError('VT_POLICY_UNKNOWN', `${word} has no champion`, { hint: 'promote a run first' })
+}
+
+async function filesOf(stored: StoredRun, format: ExportFormat): Promise<Map<string, string | Uint8Array>> {
+  if (await isRouterRun(stored)) return exportRouter((await routerOfRun(stored)).model, format)
+  return exportPolicy(await policyOfRun(stored), format)
 }

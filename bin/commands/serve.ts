@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import { readerAt } from '../../core/reader.ts'
 import { resolveCommit } from '../../core/tree.ts'
-import { policyInUse } from '../../training/policy/index.ts'
 import { runsAt } from '../../training/run/index.ts'
-import { type Breach, type InUse, servePolicy, type Thresholds } from '../../training/serve/index.ts'
+import { type Breach, type InUse, servedInUse, servePolicy, type Thresholds } from '../../training/serve/index.ts'
 import { argument, defineCommand, type Flag, flag, usageError } from '../command.ts'
 import { policyNamed } from '../policies.ts'
 import { openTraining, type TrainingPlace } from '../training.ts'
@@ -13,7 +12,7 @@ import { openIssues } from '../wiring.ts'
 
 export default defineCommand({
   description:
-    'Serves a policy over HTTP: POST /decide and /outcome, GET /health and /metrics. Which run answers follows the records of the default branch; a promotion or rollback takes effect within a second, between two requests. Decisions are logged with their propensities. A limit that does not hold opens an issue.',
+    'Serves a policy over HTTP: POST /decide and /outcome, GET /health and /metrics. Which run answers follows the records of the default branch; a promotion or rollback takes effect within a second, between two requests. Decisions are logged with their propensities. A limit that does not hold opens an issue. A policy of an environment decides on an observation, a router on the labels, mode, title and body of an issue.',
   examples: [
     { does: 'Serve the champion', line: 'serve cart-pole --port 8080' },
     { does: 'Let the challenger answer a tenth of the keys', line: 'serve cart-pole --share 0.1 --p99-ms 2 --errors 0.001' },
@@ -75,9 +74,9 @@ function follow({ git, branch }: TrainingPlace, policy: string): () => Promise<I
     if (commit === undefined) throw noChampion(policy, branch)
     if (commit === last?.commit) return last
     const [reader, runs] = [readerAt(git, commit), runsAt(git, commit)]
-    const champion = await policyInUse(reader, runs, policy)
+    const champion = await servedInUse(reader, runs, policy)
     if (champion === undefined) throw noChampion(policy, branch)
-    const challenger = await policyInUse(reader, runs, policy, 'challenger')
+    const challenger = await servedInUse(reader, runs, policy, 'challenger')
     const isRival = challenger !== undefined && challenger.version !== champion.version
     last = { commit, champion, ...(isRival ? { challenger } : {}) }
     return last

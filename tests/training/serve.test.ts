@@ -6,7 +6,17 @@ import { SimulatedClock, systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
 import { policyOf } from '../../training/nn/policy.ts'
 import { randomFrom } from '../../training/random.ts'
-import { armOf, type Breach, type InUse, openMeters, type ServeOptions, servePolicy } from '../../training/serve/index.ts'
+import { featuresOf, openRouter } from '../../training/router/index.ts'
+import {
+  armOf,
+  type Breach,
+  type InUse,
+  openMeters,
+  type ServeOptions,
+  servedPolicy,
+  servedRouter,
+  servePolicy,
+} from '../../training/serve/index.ts'
 import type { PolicyModel } from '../../training/types.ts'
 import { emptyFolder } from './runs.ts'
 
@@ -32,11 +42,11 @@ function preferring(action: number): PolicyModel {
 
 const use = (commit: string, action: number, challenger?: number): InUse => ({
   commit: commit.repeat(40).slice(0, 40),
-  champion: { run: `run-of-${action}`, version: `version-${action}`, model: preferring(action) },
-  ...(challenger === undefined
-    ? {}
-    : { challenger: { run: `run-of-${challenger}`, version: `version-${challenger}`, model: preferring(challenger) } }),
+  champion: served(action),
+  ...(challenger === undefined ? {} : { challenger: served(challenger) }),
 })
+const served = (action: number) =>
+  servedPolicy({ run: `run-of-${action}`, version: `version-${action}`, model: preferring(action) })
 
 async function serving(more: Partial<ServeOptions> & { load: ServeOptions['load'] }) {
   const log = join(await emptyFolder(), 'choice.jsonl')
@@ -139,12 +149,12 @@ describe('a served policy', () => {
     const { post, server, notes } = await serving({ load: async () => inUse })
     const answers: { status: number; body: Record<string, unknown> }[] = []
     const changes = [
-      { at: 80, to: use('b', 1) },
-      { at: 160, to: use('c', 0) },
-      { at: 240, to: use('d', 1) },
+      { at: 40, to: use('b', 1) },
+      { at: 80, to: use('c', 0) },
+      { at: 120, to: use('d', 1) },
     ]
     const load = Array.from({ length: 8 }, async () => {
-      for (let n = 0; n < 40; n++) {
+      for (let n = 0; n < 20; n++) {
         answers.push(await post('/decide', { observation: [0, 0] }))
         const change = changes.find(({ at }) => at === answers.length)
         if (change === undefined) continue
@@ -154,7 +164,7 @@ describe('a served policy', () => {
     })
     await Promise.all(load)
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-    expect(answers).toHaveLength(320)
+    expect(answers).toHaveLength(160)
     expect(new Set(answers.map(({ body }) => `${body.run} chose ${body.action}`))).toEqual(
       new Set(['run-of-0 chose 0', 'run-of-1 chose 1']),
     )
@@ -183,10 +193,10 @@ describe('a served policy', () => {
       Array.from({ length: 200 }, (_, n) => post('/decide', { observation: [0, 0], key: `issue-${n}` })),
     )
     const again = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => post('/decide', { observation: [0, 0], key: `issue-${n}` })),
+      Array.from({ length: 60 }, (_, n) => post('/decide', { observation: [0, 0], key: `issue-${n}` })),
     )
     const arms = first.map(({ body }) => body.arm)
-    expect(again.map(({ body }) => body.arm)).toEqual(arms)
+    expect(again.map(({ body }) => body.arm)).toEqual(arms.slice(0, 60))
     expect(arms.filter((arm) => arm === 'challenger').length).toBeGreaterThan(30)
     for (const { body } of first) expect(body.propensity).toBeCloseTo(body.arm === 'challenger' ? 0.3 : 0.7, 12)
     const champions = first.filter(({ body }) => body.arm === 'champion').slice(0, 110)
@@ -237,5 +247,53 @@ describe('the meters', () => {
       ['scoreAtLeast', 0.8],
     ])
     expect(meters.breaches({})).toEqual([])
+  })
+})
+
+describe('a served router', () => {
+  const ARMS = ['agent:cheap', 'agent:strong']
+  const policy = openRouter({ kind: 'thompson', arms: ARMS, features: ['bias'], price: 0.1, settings: {} })
+  for (let n = 0; n < 60; n++) {
+    for (const arm of ARMS) {
+      const resolved = arm === 'agent:strong' || n % 3 === 0
+      policy.learn({ bias: 1 }, [{ arm, passed: resolved, resolved, usd: 0.1 }])
+    }
+  }
+  const load = async (): Promise<InUse> => ({
+    commit: 'a'.repeat(40),
+    champion: servedRouter({ run: 'run-of-router', version: 'v', policy }),
+  })
+
+  it('chooses an arm for facts of an issue, or for features, and leaves out what was refused', async () => {
+    const { post, close, lines } = await serving({ load, explore: true })
+    const facts = { labels: ['bug', 'auto'], mode: 'build', title: 'Mend it', body: 'Please.', attempt: 2 }
+    const drawn = await post('/decide', { ...facts, key: 'issue-7' })
+    expect(drawn).toMatchObject({ status: 200, body: { run: 'run-of-router', arm: 'champion' } })
+    const { action, name, propensity, candidates, decision } = drawn.body as {
+      action: number
+      candidates: { id: string; propensity: number }[]
+    } & Record<string, unknown>
+    expect(candidates[action]).toEqual({ id: name, propensity })
+    expect(candidates.reduce((sum, one) => sum + one.propensity, 0)).toBeCloseTo(1, 12)
+    expect(candidates[1]?.propensity).toBeGreaterThan(0.9)
+    const other = await post('/decide', { features: { bias: 1 }, refused: ['agent:strong'] })
+    expect(other.body).toMatchObject({ name: 'agent:cheap', propensity: 1 })
+    expect(await post('/outcome', { decision, score: 1, usd: 0.2 })).toMatchObject({ status: 200 })
+    await close()
+    const features = featuresOf(facts)
+    expect((await lines())[0]).toMatchObject({ type: 'decision', key: 'issue-7', features, candidates })
+  })
+
+  it.each<[string, unknown, string]>([
+    ['nothing', {}, 'a router decides on `features`'],
+    ['labels that are no list', { labels: 'bug' }, '`labels` is a list of texts'],
+    ['features that are no numbers', { features: { bias: 'one' } }, '`features` is finite numbers by name'],
+    ['an attempt before the first', { labels: [], attempt: 0 }, '`attempt` is a whole number from 1'],
+    ['a title that is no text', { title: 7 }, '`title` is text'],
+    ['an arm that nobody knows', { labels: [], refused: ['agent:x'] }, '`refused` names agent:x'],
+  ])('refuses %s', async (_, request, message) => {
+    const { post } = await serving({ load })
+    const error = { code: 'VT_SERVE_REQUEST', message: expect.stringContaining(message) }
+    expect(await post('/decide', request)).toMatchObject({ status: 400, body: { error } })
   })
 })

@@ -3,8 +3,13 @@ import { MODEL_FILE, WEIGHTS_FILE } from '../policy/model-file.ts'
 import { type Alias, foldAlias, readPromotions } from '../policy/promotions.ts'
 import { contentOf, type RunSource, readRun, type StoredRun } from '../run/folder.ts'
 import type { RouterInUse } from './deciding.ts'
-import { parseRouter, type RouterModel } from './model-file.ts'
+import { isRouterModel, parseRouter, type RouterModel } from './model-file.ts'
 import type { RouterPolicy } from './policy.ts'
+
+/** Returns whether a run learned a router. */
+export async function isRouterRun(stored: StoredRun): Promise<boolean> {
+  return isRouterModel((await contentOf(stored, MODEL_FILE))?.toString('utf8') ?? '')
+}
 
 /** Returns the router that a run learned. @throws VT_ROUTER_FOREIGN when the run learned something else */
 export async function routerOfRun(stored: StoredRun): Promise<{ model: RouterModel; policy: RouterPolicy }> {

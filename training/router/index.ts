@@ -20,7 +20,7 @@ export {
 export { RouterEnv, type RouterEnvOptions } from './env.ts'
 export { contextOf, type FeatureFacts, type Features, featuresOf, groupsOf, namesOf, vectorOf } from './features.ts'
 export { type GateRates, gateSays, type MeasuredGate, measureGate, PERFECT_GATE } from './gate.ts'
-export { routerInUse, routerOfRun } from './in-use.ts'
+export { isRouterRun, routerInUse, routerOfRun } from './in-use.ts'
 export {
   armsOf,
   canaryReport,

@@ -1,4 +1,5 @@
 export { type LineLog, openLineLog } from './log.ts'
 export { type Breach, type Meters, openMeters, type Thresholds } from './meters.ts'
+export { type Choice, type Served, servedInUse, servedPolicy, servedRouter } from './served.ts'
 export { type InUse, type PolicyServer, type ServeOptions, servePolicy } from './server.ts'
 export { type Arm, armOf } from './split.ts'

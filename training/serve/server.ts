@@ -7,21 +7,18 @@ import type { AddressInfo } from 'node:net'
 import { type Clock, timestamp } from '../../core/clock.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Ids } from '../../core/ids.ts'
-import { sizeOf } from '../env/space.ts'
-import { policyOf } from '../nn/policy.ts'
 import { randomFrom } from '../random.ts'
-import type { Champion } from '../run/order.ts'
-import type { Policy, Random } from '../types.ts'
 import { openLineLog } from './log.ts'
 import { type Breach, openMeters, type Thresholds } from './meters.ts'
+import { isRefusal, refusal, type Served } from './served.ts'
 import { type Arm, armOf } from './split.ts'
 
 /** What is in use, as the promotion records say. */
 export interface InUse {
   /** The commit they were read from. */
   commit: string
-  champion: Champion
-  challenger?: Champion
+  champion: Served
+  challenger?: Served
 }
 
 export interface ServeOptions {
@@ -59,17 +56,10 @@ export interface PolicyServer {
 /** Bytes of a request that are read. */
 const MOST_BYTES = 1_000_000
 
-interface Served extends Champion {
-  policy: Policy<number>
-  size: number
-  names: readonly string[] | undefined
-}
-
 /** Starts serving. @throws VT_SERVE_ADDRESS when the address is taken; whatever `load` throws at the first look */
 export async function servePolicy(options: ServeOptions): Promise<PolicyServer> {
   const { clock, ids, thresholds, onNote } = options
   let inUse = await options.load()
-  let served = serving(inUse)
   const meters = openMeters()
   const log = openLineLog(options.log, (cause, lines) =>
     onNote(`${lines} lines could not be logged: ${(cause as Error).message}`),
@@ -82,7 +72,6 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     try {
       const now = await options.load()
       if (now === inUse) return
-      served = serving(now)
       inUse = now
       const challenger = now.challenger === undefined ? '' : `, challenger run ${now.challenger.run}`
       onNote(`champion run ${now.champion.run}${challenger}, by ${now.commit.slice(0, 12)}`)
@@ -106,45 +95,29 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
   const decide = (body: Record<string, unknown>, began: number): object => {
     const key = typeof body.key === 'string' ? body.key : undefined
     const id = ids.ulid()
-    const share = served.challenger === undefined ? 0 : options.share
+    const share = inUse.challenger === undefined ? 0 : options.share
     const arm = armOf(options.policy, key ?? id, share)
-    const one = (arm === 'challenger' ? served.challenger : undefined) ?? served.champion
-    const observation = observationOf(body.observation, one.size)
+    const one = (arm === 'challenger' ? inUse.challenger : undefined) ?? inUse.champion
     try {
-      const { action, propensity } = one.policy.act(observation, random as Random, !options.explore)
+      const { seen, propensity, ...choice } = one.decide(body, random, !options.explore)
       const armPropensity = arm === 'challenger' ? share : 1 - share
-      const name = one.names?.[action]
       const decision = `${id}-${arm === 'challenger' ? 'b' : 'a'}`
-      const answer = {
-        decision,
-        action,
-        ...(name ? { name } : {}),
-        propensity: propensity * armPropensity,
-        arm,
-        run: one.run,
-        version: one.version,
-      }
-      log.write({
-        type: 'decision',
-        at: timestamp(clock),
-        ...answer,
-        armPropensity,
-        observation: [...observation],
-        ...(key ? { key } : {}),
-      })
+      const { run, version } = one
+      const answer = { decision, ...choice, propensity: propensity * armPropensity, arm, run, version }
+      log.write({ type: 'decision', at: timestamp(clock), ...answer, armPropensity, ...seen, ...(key ? { key } : {}) })
       meters.answered(arm, clock.monotonic() - began)
       return answer
     } catch (cause) {
-      meters.failed(arm)
+      if (!isRefusal(cause)) meters.failed(arm)
       throw cause
     }
   }
   const outcome = (body: Record<string, unknown>): object => {
     const match = typeof body.decision === 'string' ? /^[0-7][0-9A-HJKMNP-TV-Z]{25}-([ab])$/.exec(body.decision) : null
-    if (match === null) throw refused('`decision` is the text that /decide answered with')
+    if (match === null) throw refusal('`decision` is the text that /decide answered with')
     const [score, usd] = [numberIn(body, 'score'), numberIn(body, 'usd')]
-    if (score === undefined && usd === undefined) throw refused('an outcome has a `score`, `usd`, or both')
-    if (usd !== undefined && usd < 0) throw refused('`usd` is below 0')
+    if (score === undefined && usd === undefined) throw refusal('an outcome has a `score`, `usd`, or both')
+    if (usd !== undefined && usd < 0) throw refusal('`usd` is below 0')
     const arm: Arm = match[1] === 'b' ? 'challenger' : 'champion'
     // Several outcomes of one decision may come; readers of the log take the last one.
     log.write({
@@ -162,7 +135,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     const began = clock.monotonic()
     const route = `${request.method} ${(request.url ?? '').split('?')[0]}`
     if (route === 'GET /health') {
-      const { champion, challenger } = served
+      const { champion, challenger } = inUse
       const uptimeMs = Math.round(clock.monotonic() - started)
       return send(response, 200, {
         status: meters.breaches(thresholds).length === 0 ? 'ok' : 'degraded',
@@ -183,14 +156,14 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
   }
   const server = createServer((request, response) => {
     answer(request, response).catch((cause) => {
-      const ours = cause instanceof ValuetrainError
-      if (ours) meters.refused()
+      const isTheirs = isRefusal(cause)
+      if (isTheirs) meters.refused()
       else onNote(`a request failed: ${(cause as Error).message}`)
       if (!response.headersSent) {
-        const error = ours
+        const error = isTheirs
           ? { code: cause.code, message: cause.message }
           : { code: 'VT_SERVE_FAILED', message: 'the decision failed' }
-        send(response, ours ? 400 : 500, { error })
+        send(response, isTheirs ? 400 : 500, { error })
       }
     })
   })
@@ -225,28 +198,11 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
   }
 }
 
-function serving({ champion, challenger }: InUse): { champion: Served; challenger: Served | undefined } {
-  const serve = (one: Champion): Served => ({
-    ...one,
-    policy: policyOf(one.model),
-    size: sizeOf(one.model.observation),
-    names: one.model.action.names,
-  })
-  return { champion: serve(champion), challenger: challenger === undefined ? undefined : serve(challenger) }
-}
-
-function observationOf(value: unknown, size: number): Float32Array {
-  if (!Array.isArray(value) || value.length !== size || !value.every((one) => typeof one === 'number' && Number.isFinite(one))) {
-    throw refused(`\`observation\` is a list of ${size} finite numbers`)
-  }
-  return Float32Array.from(value as number[])
-}
-
 function numberIn(body: Record<string, unknown>, name: string): number | undefined {
   const value = body[name]
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw refused(`\`${name}\` is a finite number`)
+  throw refusal(`\`${name}\` is a finite number`)
 }
 
 async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
@@ -254,24 +210,20 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MOST_BYTES) throw refused(`a request has at most ${MOST_BYTES} bytes`)
+    if (bytes > MOST_BYTES) throw refusal(`a request has at most ${MOST_BYTES} bytes`)
     chunks.push(chunk)
   }
   try {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
   } catch {
-    throw refused('the request is not JSON')
+    throw refusal('the request is not JSON')
   }
-  throw refused('the request is no JSON object')
+  throw refusal('the request is no JSON object')
 }
 
 function send(response: ServerResponse, status: number, body: object): void {
   const text = JSON.stringify(body)
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
   response.end(text)
-}
-
-function refused(why: string): ValuetrainError {
-  return new ValuetrainError('VT_SERVE_REQUEST', why)
 }
