@@ -50,7 +50,14 @@ export const GateKind = z.discriminatedUnion('type', [
     /** Name of the deliverable's template, whose own text never counts. */
     template: z.string().optional(),
   }),
-  z.strictObject({ type: z.literal('metric'), file: z.string(), path: z.string(), rule: MetricRule }),
+  z.strictObject({
+    type: z.literal('metric'),
+    file: z.string(),
+    path: z.string(),
+    rule: MetricRule,
+    /** Dotted path, in the same file, of a list of sentences that say why the number is what it is. */
+    reasons: z.string().optional(),
+  }),
   z.strictObject({
     type: z.literal('human'),
     roles: z.array(Role).default([]),

@@ -11,7 +11,7 @@ export const trainingVerdict: GateSpec = GateSpec.parse({
   title: 'The trained policy passed its statistical rules',
   why: 'a score without its spread is luck; what did not pass is kept as evidence and promotes nothing',
   modes: ['build', 'evaluate'],
-  kind: { type: 'metric', file: '{artifacts}/verdict.json', path: 'passed', rule: { op: '>=', value: 1 } },
+  kind: { type: 'metric', file: '{artifacts}/verdict.json', path: 'passed', rule: { op: '>=', value: 1 }, reasons: 'reasons' },
   subject: 'ticket',
 })
 

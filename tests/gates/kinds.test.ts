@@ -134,6 +134,18 @@ describe('a metric gate', () => {
     expect({ verdict: result.verdict, reasons: result.reasons }).toEqual({ verdict, reasons: [reason] })
   })
 
+  it('tells the sentences that stand beside the number, in a line each and no more than five', async () => {
+    const bench = await openBench()
+    const why = ['mean 9,\n## lower bound 8', ...Array.from({ length: 9 }, (_, n) => `rule ${n}`), 7]
+    await bench.work({ 'verdict.json': JSON.stringify({ passed: 0, why }) })
+    const of = { type: 'metric', file: 'verdict.json', path: 'passed', reasons: 'why' } as const
+    const told = ['mean 9, ## lower bound 8', 'rule 0', 'rule 1', 'rule 2', 'rule 3']
+    const failed = await judgeGate(gate('metric', { ...of, rule: { op: '>=', value: 1 } }), await bench.context())
+    expect(failed.reasons).toEqual([...told, 'passed is 0, not >= 1 (the threshold)'])
+    const passed = await judgeGate(gate('metric', { ...of, rule: { op: '>=', value: 0 } }), await bench.context())
+    expect(passed.reasons).toEqual([[...told, 'passed is 0, >= 0'].join('; ')])
+  })
+
   it.each([
     ['{"f1": "0.9"}', 'f1'],
     ['{"f1": null}', 'f1'],
