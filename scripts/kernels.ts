@@ -12,15 +12,29 @@ import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { TANH_CUT, TANH_DENOMINATOR, TANH_NUMERATOR } from '../training/backend/activation.ts'
-import { type Code, encode, Func, f32, f32x4, i32, type Local, loop, loopOn, when } from './wasm-emitter.ts'
+import { type Code, encode, Func, f32, f32x4, i32, type Local, loop, loopOn, unrolledLoop, when } from './wasm-emitter.ts'
 
 /** Rows and vectors (of four columns) that one round of the inner loop holds in registers. */
 const ROWS = 4
 const VECTORS = 2
+/** Vectors of a row that is alone. */
+const ROW_VECTORS = 4
+/** Rows where fewer than four columns are left. */
+const TAIL_ROWS = 6
 
 /** Returns the bytes of the kernel module. */
 export function assembleKernels(): Uint8Array {
-  return encode([multiply(), activate(), columnSums(), activationGradient(), adam(), sgd(), sumOfSquares(), transpose()])
+  return encode([
+    multiply('multiply', 'in rows'),
+    multiply('multiplyTransposed', 'in columns'),
+    activate(),
+    columnSums(),
+    activationGradient(),
+    adam(),
+    sgd(),
+    sumOfSquares(),
+    transpose(),
+  ])
 }
 
 /** Returns the source of training/backend/kernels.generated.ts. */
@@ -43,14 +57,23 @@ export function renderKernels(bytes: Uint8Array): string {
 
 /**
  * out[r, c] = start + sum over k of a[r, k] * b[k, c], where start is bias[c], or 0 when the address of bias is 0.
- * `a` has free strides, so that it may be read transposed.
+ *
+ * Of `a` one of two things lies side by side in memory: the numbers of a row (`multiply`, `aStride` from row to row), or
+ * those of a column (`multiplyTransposed`, `aStride` from column to column).
+ *
+ * `multiply` can multiply what it writes by an activation's derivative, told from the activation's result `y`, which lies
+ * as `out` does, in whole vectors only; `activation` 0 is none.
+ *
+ * The compiler of V8 moves every load of a straight piece of code to its front, and keeps what it loaded in registers.
+ * So each step of the inner loop ends with a way out of it, which is what keeps the loads of the next step behind it,
+ * and a step loads no more than fits beside the sums into 15 registers.
  */
-function multiply(): Func {
-  const f = new Func('multiply')
+function multiply(name: string, aLies: 'in rows' | 'in columns'): Func {
+  const f = new Func(name)
+  const inRows = aLies === 'in rows'
   const p = {
     a: f.param('i32'),
-    aRow: f.param('i32'),
-    aStep: f.param('i32'),
+    aStride: f.param('i32'),
     b: f.param('i32'),
     bStep: f.param('i32'),
     bias: f.param('i32'),
@@ -60,104 +83,166 @@ function multiply(): Func {
     depth: f.param('i32'),
     columns: f.param('i32'),
   }
+  const slope = inRows ? { y: f.param('i32'), activation: f.param('i32') } : undefined
   const row = f.local('i32')
   const column = f.local('i32')
-  const k = f.local('i32')
-  const aAt = Array.from({ length: ROWS }, () => f.local('i32'))
+  const aRows = Array.from({ length: TAIL_ROWS }, () => f.local('i32'))
+  const aAt = Array.from({ length: TAIL_ROWS }, () => f.local('i32'))
   const bAt = f.local('i32')
+  const bEnd = f.local('i32')
+  const outRow = f.local('i32')
   const outAt = f.local('i32')
-  const sums = Array.from({ length: ROWS * VECTORS }, () => f.local('v128'))
-  const bs = Array.from({ length: VECTORS }, () => f.local('v128'))
+  const sums = Array.from({ length: Math.max(ROWS * VECTORS, ROW_VECTORS) }, () => f.local('v128'))
+  const bs = Array.from({ length: Math.max(VECTORS, ROW_VECTORS) }, () => f.local('v128'))
   const av = f.local('v128')
+  /** How many addresses of `a` a block of this many rows moves along. */
+  const lines = (rows: number) => (inRows ? rows : 1)
+  const each = (count: number, then: (n: number) => Code): Code => Array.from({ length: count }, (_, n) => then(n)).flat()
 
-  /** One block of `rows` x (4 * vectors) results; `lanes` below 4 stores only the first ones of its single vector. */
-  const block = (rows: number, vectors: number, lanes: number): Code => {
-    const at = (r: number, v: number) => sums[r * vectors + v] as Local
-    const each = (then: (r: number, v: number) => Code) =>
-      Array.from({ length: rows }, (_, r) => Array.from({ length: vectors }, (_, v) => then(r, v)).flat()).flat()
+  /** Where a block's rows of `a` and `out` begin. */
+  const begin = (rows: number): Code => [
+    ...each(lines(rows), (r) =>
+      (aRows[r] as Local).set(
+        inRows
+          ? i32.add(p.a.get, i32.mul(i32.add(row.get, i32.const(r)), p.aStride.get))
+          : i32.add(p.a.get, i32.shl(row.get, i32.const(2))),
+      ),
+    ),
+    ...outRow.set(i32.add(p.out.get, i32.mul(row.get, p.outRow.get))),
+  ]
+
+  /** One block of `rows` x (4 * vectors) results; of a `tail` only the columns that are there are stored. */
+  const block = (rows: number, vectors: number, { unrolled, tail = false }: { unrolled: number; tail?: boolean }): Code => {
+    const sum = (r: number, v: number) => sums[r * vectors + v] as Local
     const columnBytes = i32.shl(column.get, i32.const(2))
+    const biasAt = i32.add(p.bias.get, columnBytes)
+    const step = (u: number): Code => [
+      ...each(vectors, (v) => (bs[v] as Local).set(f32x4.load(bAt.get, 16 * v))),
+      ...each(rows, (r) => [
+        ...av.set(inRows ? f32x4.loadSplat((aAt[r] as Local).get, 4 * u) : f32x4.loadSplat((aAt[0] as Local).get, 4 * r)),
+        ...each(vectors, (v) => sum(r, v).set(f32x4.add(sum(r, v).get, f32x4.mul(av.get, (bs[v] as Local).get)))),
+      ]),
+      ...bAt.set(i32.add(bAt.get, p.bStep.get)),
+      ...(inRows ? [] : (aAt[0] as Local).set(i32.add((aAt[0] as Local).get, p.aStride.get))),
+    ]
+    const sloped = ({ y, activation }: { y: Local; activation: Local }, r: number): Code => {
+      const yAt = i32.add(outAt.get, i32.sub(y.get, p.out.get))
+      const times = (kind: number) =>
+        each(vectors, (v) => [...av.set(f32x4.load(yAt, 16 * v)), ...sum(r, v).set(slopeOf(kind, sum(r, v), av))])
+      return [1, 2].flatMap((kind) => when(i32.eq(activation.get, i32.const(kind)), times(kind)))
+    }
+    const store = (r: number, v: number): Code => {
+      if (!tail) return f32x4.store(outAt.get, sum(r, v).get, 16 * v)
+      const lane = (n: number) => f32x4.storeLane(outAt.get, sum(r, v).get, n, 4 * n)
+      const more = (n: number) => when(i32.ge(i32.and(p.columns.get, i32.const(3)), i32.const(n + 1)), lane(n))
+      return [...lane(0), ...more(1), ...more(2)]
+    }
     return [
-      ...Array.from({ length: rows }, (_, r) =>
-        (aAt[r] as Local).set(i32.add(p.a.get, i32.mul(i32.add(row.get, i32.const(r)), p.aRow.get))),
-      ).flat(),
+      ...each(lines(rows), (r) => (aAt[r] as Local).set((aRows[r] as Local).get)),
       ...bAt.set(i32.add(p.b.get, columnBytes)),
+      ...bEnd.set(i32.add(bAt.get, i32.mul(p.depth.get, p.bStep.get))),
       ...when(
         i32.eqz(p.bias.get),
-        each((r, v) => at(r, v).set(f32x4.const(0))),
-        each((r, v) => at(r, v).set(f32x4.load(i32.add(p.bias.get, columnBytes), 16 * v))),
+        each(rows * vectors, (n) => (sums[n] as Local).set(f32x4.const(0))),
+        each(rows * vectors, (n) => (sums[n] as Local).set(f32x4.load(biasAt, 16 * (n % vectors)))),
       ),
-      ...loop(
-        k,
-        i32.const(0),
-        p.depth.get,
-        1,
-        ...Array.from({ length: vectors }, (_, v) => (bs[v] as Local).set(f32x4.load(bAt.get, 16 * v))),
-        ...Array.from({ length: rows }, (_, r) => [
-          ...av.set(f32x4.loadSplat((aAt[r] as Local).get)),
-          ...Array.from({ length: vectors }, (_, v) =>
-            at(r, v).set(f32x4.add(at(r, v).get, f32x4.mul(av.get, (bs[v] as Local).get))),
-          ).flat(),
-          ...(aAt[r] as Local).set(i32.add((aAt[r] as Local).get, p.aStep.get)),
-        ]),
-        bAt.set(i32.add(bAt.get, p.bStep.get)),
-      ),
-      ...Array.from({ length: rows }, (_, r) => [
-        ...outAt.set(i32.add(i32.add(p.out.get, columnBytes), i32.mul(i32.add(row.get, i32.const(r)), p.outRow.get))),
-        ...Array.from({ length: vectors }, (_, v) =>
-          lanes === 4
-            ? f32x4.store(outAt.get, at(r, v).get, 16 * v)
-            : Array.from({ length: lanes }, (_, lane) => f32x4.storeLane(outAt.get, at(r, v).get, lane, 4 * lane)).flat(),
-        ).flat(),
-      ]).flat(),
+      ...unrolledLoop(unrolled, step, {
+        after: inRows ? each(rows, (r) => (aAt[r] as Local).set(i32.add((aAt[r] as Local).get, i32.const(4 * unrolled)))) : [],
+        goesOn: i32.lt(bAt.get, bEnd.get),
+        isOver: i32.ge(bAt.get, bEnd.get),
+      }),
+      ...outAt.set(i32.add(outRow.get, columnBytes)),
+      ...each(rows, (r) => [
+        ...(r === 0 ? [] : outAt.set(i32.add(outAt.get, p.outRow.get))),
+        ...(slope === undefined || tail ? [] : sloped(slope, r)),
+        ...each(vectors, (v) => store(r, v)),
+      ]),
     ]
   }
   const whole = (count: Code, multiple: number) => i32.and(count, i32.const(-multiple))
-  const tail = (lanes: number, rows: number): Code =>
-    when(i32.eq(i32.and(p.columns.get, i32.const(3)), i32.const(lanes)), block(rows, 1, lanes))
-  const rowsOf = (rows: number): Code => [
-    ...loop(column, i32.const(0), whole(p.columns.get, 4 * VECTORS), 4 * VECTORS, block(rows, VECTORS, 4)),
-    ...loopOn(column, whole(p.columns.get, 4), 4, block(rows, 1, 4)),
-    ...tail(1, rows),
-    ...tail(2, rows),
-    ...tail(3, rows),
+  const rowsOf = (rows: number, vectors: number, unrolled: number): Code => [
+    ...begin(rows),
+    ...loop(column, i32.const(0), whole(p.columns.get, 4 * vectors), 4 * vectors, block(rows, vectors, { unrolled })),
+    ...loopOn(column, whole(p.columns.get, 4), 4, block(rows, 1, { unrolled: 1 })),
   ]
-  f.body(loop(row, i32.const(0), whole(p.rows.get, ROWS), ROWS, rowsOf(ROWS)), loopOn(row, p.rows.get, 1, rowsOf(1)))
+  const tailOf = (rows: number): Code => [...begin(rows), ...block(rows, 1, { unrolled: 2, tail: true })]
+  f.body(
+    when(i32.ge(p.columns.get, i32.const(4)), [
+      ...loop(row, i32.const(0), whole(p.rows.get, ROWS), ROWS, rowsOf(ROWS, VECTORS, 8)),
+      ...loopOn(row, p.rows.get, 1, rowsOf(1, ROW_VECTORS, 1)),
+    ]),
+    when(i32.and(p.columns.get, i32.const(3)), [
+      ...column.set(whole(p.columns.get, 4)),
+      ...row.set(i32.const(0)),
+      ...[TAIL_ROWS, 2, 1].flatMap((rows) =>
+        when(i32.ge(p.rows.get, i32.const(rows)), loopOn(row, i32.sub(p.rows.get, i32.const(rows - 1)), rows, tailOf(rows))),
+      ),
+    ]),
+  )
   return f
 }
+
+/** Vectors whose tanh is worked out side by side: one alone waits for itself. */
+const ABREAST = 4
 
 /** x = activation(x) in place, whole vectors. */
 function activate(): Func {
   const f = new Func('activate')
   const p = { x: f.param('i32'), length: f.param('i32'), activation: f.param('i32') }
   const index = f.local('i32')
-  const x = f.local('v128')
-  const scratch = { square: f.local('v128'), top: f.local('v128'), bottom: f.local('v128') }
+  const abreast: TanhLocals[] = Array.from({ length: ABREAST }, () => ({
+    x: f.local('v128'),
+    square: f.local('v128'),
+    top: f.local('v128'),
+    bottom: f.local('v128'),
+  }))
   const at = i32.add(p.x.get, i32.shl(index.get, i32.const(2)))
-  const over = (change: Code): Code =>
-    loop(index, i32.const(0), p.length.get, 4, x.set(f32x4.load(at)), change, f32x4.store(at, x.get))
+  const over = (vectors: readonly TanhLocals[], change: Code): Code => [
+    ...vectors.flatMap(({ x }, n) => x.set(f32x4.load(at, 16 * n))),
+    ...change,
+    ...vectors.flatMap(({ x }, n) => f32x4.store(at, x.get, 16 * n)),
+  ]
+  const { x } = abreast[0] as TanhLocals
+  const wholeEnd = i32.and(p.length.get, i32.const(-4 * ABREAST))
+  const one = abreast.slice(0, 1)
   f.body(
-    when(i32.eq(p.activation.get, i32.const(1)), over(tanhOf(x, scratch))),
-    when(i32.eq(p.activation.get, i32.const(2)), over(x.set(f32x4.and(x.get, f32x4.gt(x.get, f32x4.const(0)))))),
+    when(i32.eq(p.activation.get, i32.const(1)), [
+      ...loop(index, i32.const(0), wholeEnd, 4 * ABREAST, over(abreast, tanhOf(abreast))),
+      ...loopOn(index, p.length.get, 4, over(one, tanhOf(one))),
+    ]),
+    when(
+      i32.eq(p.activation.get, i32.const(2)),
+      loop(index, i32.const(0), p.length.get, 4, over(one, x.set(f32x4.and(x.get, f32x4.gt(x.get, f32x4.const(0)))))),
+    ),
   )
   return f
 }
 
-/** x = tanh(x): the rational function of activation.ts, the same operations in the same order. */
-function tanhOf(x: Local, { square, top, bottom }: { square: Local; top: Local; bottom: Local }): Code {
-  const horner = (into: Local, coefficients: readonly number[]): Code => {
-    const [last = 0, ...rest] = [...coefficients].reverse()
-    return [
-      ...into.set(f32x4.const(last)),
-      ...rest.flatMap((coefficient) => into.set(f32x4.add(f32x4.mul(into.get, square.get), f32x4.const(coefficient)))),
-    ]
-  }
+interface TanhLocals {
+  x: Local
+  square: Local
+  top: Local
+  bottom: Local
+}
+
+/** x = tanh(x) for each of some vectors: the rational function of activation.ts, the same operations in the same order. */
+function tanhOf(vectors: readonly TanhLocals[]): Code {
+  const each = (then: (vector: TanhLocals) => Code): Code => vectors.flatMap(then)
+  const cut = (x: Local, limit: number) => x.set(f32x4.pmax(f32x4.pmin(x.get, f32x4.const(limit)), f32x4.const(-limit)))
+  const horner = (into: Local, square: Local, coefficient: number) =>
+    into.set(f32x4.add(f32x4.mul(into.get, square.get), f32x4.const(coefficient)))
+  const [lastTop = 0, ...tops] = [...TANH_NUMERATOR].reverse()
+  const [lastBottom = 0, ...bottoms] = [...TANH_DENOMINATOR].reverse()
   return [
-    ...x.set(f32x4.pmax(f32x4.pmin(x.get, f32x4.const(TANH_CUT)), f32x4.const(-TANH_CUT))),
-    ...square.set(f32x4.mul(x.get, x.get)),
-    ...horner(top, TANH_NUMERATOR),
-    ...horner(bottom, TANH_DENOMINATOR),
-    ...x.set(f32x4.div(f32x4.mul(x.get, top.get), bottom.get)),
-    ...x.set(f32x4.pmax(f32x4.pmin(x.get, f32x4.const(1)), f32x4.const(-1))),
+    ...each(({ x }) => cut(x, TANH_CUT)),
+    ...each(({ x, square }) => square.set(f32x4.mul(x.get, x.get))),
+    ...each(({ top, bottom }) => [...top.set(f32x4.const(lastTop)), ...bottom.set(f32x4.const(lastBottom))]),
+    ...tops.flatMap((coefficient, n) => [
+      ...each(({ top, square }) => horner(top, square, coefficient)),
+      ...each(({ bottom, square }) => horner(bottom, square, bottoms[n] as number)),
+    ]),
+    ...each(({ x, top, bottom }) => x.set(f32x4.div(f32x4.mul(x.get, top.get), bottom.get))),
+    ...each(({ x }) => cut(x, 1)),
   ]
 }
 
@@ -168,59 +253,60 @@ function columnSums(): Func {
   const column = f.local('i32')
   const row = f.local('i32')
   const at = f.local('i32')
-  const sum = f.local('v128')
+  const sums = Array.from({ length: 4 }, () => f.local('v128'))
   const bytes = i32.shl(column.get, i32.const(2))
-  const add: Code = [
-    ...sum.set(f32x4.const(0)),
+  const outAt = i32.add(p.out.get, bytes)
+  /** Sums the columns of some vectors side by side: each alone would wait for its own last addition. */
+  const add = (vectors: readonly Local[]): Code => [
+    ...vectors.flatMap((sum) => sum.set(f32x4.const(0))),
     ...at.set(i32.add(p.d.get, bytes)),
     ...loop(
       row,
       i32.const(0),
       p.rows.get,
       1,
-      sum.set(f32x4.add(sum.get, f32x4.load(at.get))),
+      vectors.flatMap((sum, n) => sum.set(f32x4.add(sum.get, f32x4.load(at.get, 16 * n)))),
       at.set(i32.add(at.get, i32.shl(p.columns.get, i32.const(2)))),
     ),
   ]
-  const rest = (lanes: number): Code =>
-    when(i32.eq(i32.and(p.columns.get, i32.const(3)), i32.const(lanes)), [
-      ...add,
-      ...Array.from({ length: lanes }, (_, lane) => f32x4.storeLane(i32.add(p.out.get, bytes), sum.get, lane, 4 * lane)).flat(),
-    ])
+  const storeAll = (vectors: readonly Local[]): Code => vectors.flatMap((sum, n) => f32x4.store(outAt, sum.get, 16 * n))
+  const one = sums.slice(0, 1)
+  const lane = (n: number) => f32x4.storeLane(outAt, (sums[0] as Local).get, n, 4 * n)
+  const left = (n: number) => i32.ge(i32.and(p.columns.get, i32.const(3)), i32.const(n))
   f.body(
-    loop(column, i32.const(0), i32.and(p.columns.get, i32.const(-4)), 4, add, f32x4.store(i32.add(p.out.get, bytes), sum.get)),
-    rest(1),
-    rest(2),
-    rest(3),
+    loop(column, i32.const(0), i32.and(p.columns.get, i32.const(-16)), 16, add(sums), storeAll(sums)),
+    loopOn(column, i32.and(p.columns.get, i32.const(-4)), 4, add(one), storeAll(one)),
+    when(left(1), [...add(one), ...lane(0), ...when(left(2), lane(1)), ...when(left(3), lane(2))]),
   )
   return f
 }
 
-/** d = d * activation'(…), told from the activation's result y: 1 - y^2 for tanh, [y > 0] for relu. Whole vectors. */
+/** d = d * activation'(…) over whole vectors. */
 function activationGradient(): Func {
   const f = new Func('activationGradient')
   const p = { y: f.param('i32'), d: f.param('i32'), length: f.param('i32'), activation: f.param('i32') }
   const index = f.local('i32')
   const y = f.local('v128')
+  const d = f.local('v128')
   const offset = i32.shl(index.get, i32.const(2))
-  const d = f32x4.load(i32.add(p.d.get, offset))
-  const over = (value: Code): Code =>
+  const over = (kind: number): Code =>
     loop(
       index,
       i32.const(0),
       p.length.get,
       4,
       y.set(f32x4.load(i32.add(p.y.get, offset))),
-      f32x4.store(i32.add(p.d.get, offset), value),
+      d.set(f32x4.load(i32.add(p.d.get, offset))),
+      f32x4.store(i32.add(p.d.get, offset), slopeOf(kind, d, y)),
     )
-  f.body(
-    when(
-      i32.eq(p.activation.get, i32.const(1)),
-      over(f32x4.mul(d, f32x4.sub(f32x4.const(1), f32x4.mul(y.get, y.get)))),
-      over(f32x4.and(d, f32x4.gt(y.get, f32x4.const(0)))),
-    ),
-  )
+  f.body(when(i32.eq(p.activation.get, i32.const(1)), over(1), over(2)))
   return f
+}
+
+/** d times an activation's derivative, told from the activation's result y: 1 - y^2 for tanh (1), [y > 0] for relu (2). */
+function slopeOf(kind: number, d: Local, y: Local): Code {
+  if (kind === 1) return f32x4.mul(d.get, f32x4.sub(f32x4.const(1), f32x4.mul(y.get, y.get)))
+  return f32x4.and(d.get, f32x4.gt(y.get, f32x4.const(0)))
 }
 
 /**

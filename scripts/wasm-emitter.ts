@@ -148,6 +148,23 @@ export function loopOn(index: Local, to: Code, step: number, ...body: Code[]): C
   ]
 }
 
+/**
+ * Runs `step(0)`, `step(1)`, … `step(times - 1)`, then `after`, and again from the first, until `isOver` after one of
+ * them. At least one step is run.
+ *
+ * @param when.isOver tested after a step in the middle, and `goesOn`, its opposite, after the last one
+ */
+export function unrolledLoop(
+  times: number,
+  step: (n: number) => Code,
+  { after, goesOn, isOver }: { after: Code; goesOn: Code; isOver: Code },
+): Code {
+  const steps = Array.from({ length: times }, (_, n) =>
+    n < times - 1 ? [...step(n), ...isOver, 0x0d, 1] : [...step(n), ...after, ...goesOn, 0x0d, 0],
+  )
+  return [0x02, VOID, 0x03, VOID, ...steps.flat(), END, END]
+}
+
 export function when(condition: Code, then: Code, otherwise: Code = []): Code {
   return [...condition, 0x04, VOID, ...then, ...(otherwise.length > 0 ? [0x05, ...otherwise] : []), END]
 }

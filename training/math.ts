@@ -31,6 +31,11 @@ for (let k = -1; k >= -1022; k--) POWERS_OF_TWO[k + 1022] = (POWERS_OF_TWO[k + 1
 
 const bits = new DataView(new ArrayBuffer(8))
 
+/** One number and its two halves; of a view with an order of its own, engines read both more slowly. */
+const whole = new Float64Array(1)
+const halves = new Uint32Array(whole.buffer)
+const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0
+
 /** Returns e^x. */
 export function exp(x: number): number {
   if (Number.isNaN(x)) return x
@@ -67,21 +72,21 @@ export function log(x: number): number {
   if (Number.isNaN(x) || x < 0) return Number.NaN
   if (x === 0) return Number.NEGATIVE_INFINITY
   if (x === Number.POSITIVE_INFINITY) return x
-  let k = 0
-  let normal = x
-  if (x < 2.2250738585072014e-308) {
-    normal = x * 18014398509481984
-    k = -54
-  }
-  bits.setFloat64(0, normal)
-  const upper = bits.getUint32(0)
-  k += (upper >>> 20) - 1023
-  bits.setUint32(0, (upper & 0xfffff) | 0x3ff00000)
-  let m = bits.getFloat64(0)
+  if (x < 2.2250738585072014e-308) return logOfNormal(x * 18014398509481984, -54)
+  return logOfNormal(x, 0)
+}
+
+/** ln(normal * 2^shift) for a positive number that is not denormal. */
+function logOfNormal(normal: number, shift: number): number {
+  whole[0] = normal
+  let k = ((halves[UPPER] as number) >>> 20) - 1023
+  // Exact: powers of two only move the exponent.
+  let m = k === 1023 ? (normal / 2) * (POWERS_OF_TWO[0] as number) : normal * (POWERS_OF_TWO[1022 - k] as number)
   if (m > Math.SQRT2) {
     m = m / 2
     k++
   }
+  k += shift
   const f = m - 1
   const half = 0.5 * f * f
   const s = f / (2 + f)

@@ -69,10 +69,10 @@ class Xoshiro implements Random {
     if (!Number.isInteger(n) || n < 1 || n > 4294967296) {
       throw new ValuetrainError('VT_RANDOM_RANGE', `cannot draw from ${n} numbers`, { kind: 'internal' })
     }
-    // The numbers of the last, incomplete round are drawn again.
-    const complete = 4294967296 - (4294967296 % n)
+    // The numbers of the last, incomplete round are drawn again. Below 2^32 - n none of them lies, which spares almost
+    // every draw the slow remainder of 2^32.
     let drawn = this.uint32()
-    while (drawn >= complete) drawn = this.uint32()
+    while (drawn > 4294967296 - n && drawn >= 4294967296 - (4294967296 % n)) drawn = this.uint32()
     return drawn % n
   }
 

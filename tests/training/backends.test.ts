@@ -152,7 +152,7 @@ describe.runIf(TFJS !== undefined)('TensorFlow.js', () => {
           ) as Float32Array[]
           backend.dense(x, w, b, out[0] as Float32Array, shape, activation)
           backend.weightGradient(x, d, out[1] as Float32Array, shape)
-          backend.inputGradient(d, w, out[2] as Float32Array, shape)
+          backend.inputGradient(d, w, out[2] as Float32Array, shape, x.map(Math.tanh), activation)
           return out.flatMap((array) => [...array])
         })
         const worst = (ours as number[]).reduce((most, value, n) => Math.max(most, Math.abs(value - (theirs?.[n] as number))), 0)

@@ -80,7 +80,7 @@ export function openActor(
       for (let n = 0; n < actions; n++) {
         const p = probabilities[n] as number
         const towards = pull * ((n === action ? 1 : 0) - p)
-        const spreading = p > 0 ? entropyBonus * p * (log(p) + entropy) : 0
+        const spreading = entropyBonus !== 0 && p > 0 ? entropyBonus * p * (log(p) + entropy) : 0
         policy.outputGradient[row * actions + n] = (towards + spreading) / count
       }
     },

@@ -62,13 +62,14 @@ export function momentsOf(
 
 /** Returns the share of the returns' variance that the value network foresaw: 1 is all, 0 none, negative worse than a constant. */
 export function explainedVariance(values: Float64Array, estimates: Float64Array): number {
-  const all = Int32Array.from(values, (_, n) => n)
-  const errors = momentsOf(estimates, all, 0, values.length).spread
-  const returns = momentsOf(
-    values.map((value, n) => value + (estimates[n] as number)),
-    all,
-    0,
-    values.length,
-  ).spread
+  const count = values.length
+  const all = new Int32Array(count)
+  const returned = new Float64Array(count)
+  for (let n = 0; n < count; n++) {
+    all[n] = n
+    returned[n] = (values[n] as number) + (estimates[n] as number)
+  }
+  const errors = momentsOf(estimates, all, 0, count).spread
+  const returns = momentsOf(returned, all, 0, count).spread
   return returns === 0 ? 0 : 1 - (errors * errors) / (returns * returns)
 }

@@ -54,10 +54,18 @@ export interface Backend {
   weightGradient(x: Float32Array, d: Float32Array, out: Float32Array, shape: DenseShape): void
   /** out[o] = 0 + d[0, o] + d[1, o] + …, added in this order. */
   biasGradient(d: Float32Array, out: Float32Array, shape: DenseShape): void
-  /** out[r, i] = 0 + d[r, 0] w[i, 0] + d[r, 1] w[i, 1] + …, added in this order. */
-  inputGradient(d: Float32Array, weights: Float32Array, out: Float32Array, shape: DenseShape): void
-  /** d[n] = d[n] activation'; from the activation's result y: 1 - y^2 for tanh, 1 or 0 for relu. */
-  activationGradient(y: Float32Array, d: Float32Array, length: number, activation: Activation): void
+  /**
+   * out[r, i] = (0 + d[r, 0] w[i, 0] + d[r, 1] w[i, 1] + …) activation'(y[r, i]), where `y` [rows x inputs] is what the
+   * activation before this layer gave and tells its derivative: 1 - y^2 for tanh, 1 or 0 for relu.
+   */
+  inputGradient(
+    d: Float32Array,
+    weights: Float32Array,
+    out: Float32Array,
+    shape: DenseShape,
+    y: Float32Array,
+    activation: Activation,
+  ): void
   /** m = b1 m + (1-b1) g, v = b2 v + ((1-b2) g) g, w = w - (rate m) / (sqrt(v) root + epsilon), with g = scale * gradient. */
   adam(
     weights: Float32Array,

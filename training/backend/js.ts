@@ -28,14 +28,14 @@ export function jsBackend(): Backend {
         out[o] = sum
       }
     },
-    inputGradient(d, weights, out, { rows, inputs, outputs }) {
+    inputGradient(d, weights, out, { rows, inputs, outputs }, y, activation) {
       if (transposed.length < inputs * outputs) transposed = new Float32Array(inputs * outputs)
       for (let i = 0; i < inputs; i++) {
         for (let o = 0; o < outputs; o++) transposed[o * inputs + i] = weights[i * outputs + o] as number
       }
       multiply(d, outputs, 1, transposed, undefined, out, rows, outputs, inputs)
+      slope(y, out, rows * inputs, activation)
     },
-    activationGradient,
     adam,
     sgd(weights, gradient, length, rate, scale) {
       const r = fround(rate)
@@ -106,7 +106,8 @@ function activate(x: Float32Array, length: number, activation: Activation): void
   else if (activation === 'relu') for (let n = 0; n < length; n++) x[n] = (x[n] as number) > 0 ? (x[n] as number) : 0
 }
 
-function activationGradient(y: Float32Array, d: Float32Array, length: number, activation: Activation): void {
+/** d = d activation'(y). */
+export function slope(y: Float32Array, d: Float32Array, length: number, activation: Activation): void {
   if (activation === 'tanh') {
     for (let n = 0; n < length; n++) {
       const value = y[n] as number

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Backend } from './backend.ts'
-import { jsBackend } from './js.ts'
+import { jsBackend, slope } from './js.ts'
 
 /** Bindings in the order of preference. */
 export const TFJS_BINDINGS = [
@@ -94,8 +94,9 @@ export async function tfjsBackend(found: FoundTfjs): Promise<Backend & { readonl
     weightGradient(x, d, out, { rows, inputs, outputs }) {
       into(out, () => tf.matMul(tf.transpose(matrix(x, rows, inputs)), matrix(d, rows, outputs)))
     },
-    inputGradient(d, weights, out, { rows, inputs, outputs }) {
+    inputGradient(d, weights, out, { rows, inputs, outputs }, y, activation) {
       into(out, () => tf.matMul(matrix(d, rows, outputs), tf.transpose(matrix(weights, inputs, outputs))))
+      slope(y, out, rows * inputs, activation)
     },
   }
 }

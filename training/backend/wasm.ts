@@ -12,10 +12,25 @@ interface WebAssemblyApi {
 }
 
 interface Kernels {
+  /** `a` lies in rows, `aStride` bytes from one to the next; what is written is multiplied by an activation's derivative. */
   multiply(
     a: number,
-    aRow: number,
-    aStep: number,
+    aStride: number,
+    b: number,
+    bStep: number,
+    bias: number,
+    out: number,
+    outRow: number,
+    rows: number,
+    depth: number,
+    columns: number,
+    y: number,
+    activation: number,
+  ): void
+  /** `a` lies in columns. */
+  multiplyTransposed(
+    a: number,
+    aStride: number,
     b: number,
     bStep: number,
     bias: number,
@@ -99,27 +114,39 @@ function over(kernels: Kernels, buffer: ArrayBuffer): Backend {
     return array.byteOffset
   }
   let scratch: Float32Array = new Float32Array(buffer, FIRST, 0)
+  const room = (length: number): Float32Array => {
+    if (scratch.length < length) scratch = allocate(length)
+    return scratch
+  }
   return {
     name: 'wasm',
     exact: true,
     allocate,
     dense(x, weights, bias, out, { rows, inputs, outputs }, activation) {
-      kernels.multiply(at(x), 4 * inputs, 4, at(weights), 4 * outputs, at(bias), at(out), 4 * outputs, rows, inputs, outputs)
-      if (activation !== 'linear') kernels.activate(at(out), rows * outputs, ACTIVATION_CODES[activation])
+      const [w, b, y] = [at(weights), at(bias), at(out)]
+      kernels.multiply(at(x), 4 * inputs, w, 4 * outputs, b, y, 4 * outputs, rows, inputs, outputs, 0, 0)
+      if (activation !== 'linear') kernels.activate(y, rows * outputs, ACTIVATION_CODES[activation])
     },
     weightGradient(x, d, out, { rows, inputs, outputs }) {
-      kernels.multiply(at(x), 4, 4 * inputs, at(d), 4 * outputs, 0, at(out), 4 * outputs, inputs, rows, outputs)
+      if (outputs >= 4 || inputs < 4) {
+        kernels.multiplyTransposed(at(x), 4 * inputs, at(d), 4 * outputs, 0, at(out), 4 * outputs, inputs, rows, outputs)
+        return
+      }
+      // A vector across so few outputs would be half empty: the sums are made the other way round, and turned.
+      const turned = at(room(inputs * outputs))
+      kernels.multiplyTransposed(at(d), 4 * outputs, at(x), 4 * inputs, 0, turned, 4 * inputs, outputs, rows, inputs)
+      kernels.transpose(turned, at(out), outputs, inputs)
     },
     biasGradient(d, out, { rows, outputs }) {
       kernels.columnSums(at(d), at(out), rows, outputs)
     },
-    inputGradient(d, weights, out, { rows, inputs, outputs }) {
-      if (scratch.length < inputs * outputs) scratch = allocate(inputs * outputs)
-      kernels.transpose(at(weights), at(scratch), inputs, outputs)
-      kernels.multiply(at(d), 4 * outputs, 4, at(scratch), 4 * inputs, 0, at(out), 4 * inputs, rows, outputs, inputs)
-    },
-    activationGradient(y, d, length, activation) {
-      if (activation !== 'linear') kernels.activationGradient(at(y), at(d), length, ACTIVATION_CODES[activation])
+    inputGradient(d, weights, out, { rows, inputs, outputs }, y, activation) {
+      const turned = at(room(inputs * outputs))
+      kernels.transpose(at(weights), turned, inputs, outputs)
+      const code = ACTIVATION_CODES[activation]
+      const fused = (inputs & 3) === 0 ? code : 0
+      kernels.multiply(at(d), 4 * outputs, turned, 4 * inputs, 0, at(out), 4 * inputs, rows, outputs, inputs, at(y), fused)
+      if (fused !== code) kernels.activationGradient(at(y), at(out), rows * inputs, code)
     },
     adam(weights, gradient, first, second, length, { rate, beta1, beta2, epsilon, root, scale }) {
       const keep1 = 1 - beta1

@@ -55,6 +55,6 @@ export function cartPole(): ClassicEnvironment {
       const terminated = Math.abs(state[0]) > PLACE_LIMIT || Math.abs(state[2]) > ANGLE_LIMIT
       return { reward: 1, terminated }
     },
-    observe: (state) => Float32Array.from(state),
+    observe: (state) => new Float32Array(state),
   })
 }

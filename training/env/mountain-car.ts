@@ -39,6 +39,6 @@ export function mountainCar(): ClassicEnvironment {
       state[1] = faster
       return { reward: -1, terminated: next >= GOAL && faster >= 0 }
     },
-    observe: (state) => Float32Array.from(state),
+    observe: (state) => new Float32Array(state),
   })
 }

@@ -17,7 +17,8 @@ export function softmax(logits: Float32Array, from: number, count: number, out: 
   }
   let sum = 0
   for (let n = 0; n < count; n++) {
-    const e = exp((logits[from + n] as number) - largest)
+    const below = (logits[from + n] as number) - largest
+    const e = below === 0 ? 1 : exp(below)
     out[n] = e
     sum += e
   }

@@ -120,14 +120,17 @@ export class Mlp {
 
   /** Computes the gradient of every parameter from `outputGradient`, after a `forward` over the same rows. */
   backward(rows: number): void {
+    // The last layer is linear, so its gradient is the loss's; each other layer's comes from the one behind it.
     for (let index = this.#layers.length - 1; index >= 0; index--) {
-      const { inputs, outputs, activation, weights, weightGradient, biasGradient } = this.#layers[index] as Layer
+      const { inputs, outputs, weights, weightGradient, biasGradient } = this.#layers[index] as Layer
+      const x = this.#activations[index] as Float32Array
       const d = this.#gradients[index] as Float32Array
       const shape = { rows, inputs, outputs }
-      this.#backend.activationGradient(this.#activations[index + 1] as Float32Array, d, rows * outputs, activation)
-      this.#backend.weightGradient(this.#activations[index] as Float32Array, d, weightGradient, shape)
+      this.#backend.weightGradient(x, d, weightGradient, shape)
       this.#backend.biasGradient(d, biasGradient, shape)
-      if (index > 0) this.#backend.inputGradient(d, weights, this.#gradients[index - 1] as Float32Array, shape)
+      const before = this.#layers[index - 1]
+      if (before === undefined) return
+      this.#backend.inputGradient(d, weights, this.#gradients[index - 1] as Float32Array, shape, x, before.activation)
     }
   }
 
