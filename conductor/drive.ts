@@ -10,7 +10,7 @@ import { resting, withinReview } from './resting.ts'
 import { type RunOutcome, runIssue } from './run.ts'
 import { doneIssues, findTickets } from './sources.ts'
 import type { TicketState } from './state.ts'
-import { listArrived } from './take-down.ts'
+import { freeForsaken, listArrived } from './take-down.ts'
 
 export interface DriveOptions {
   /** End after this many issues. */
@@ -163,7 +163,9 @@ export async function readyIssues(
   const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), tickets, number))
   const arrived = hostedOf(ports) ? (await listArrived(ports, config)).map(({ issue }) => issue) : []
   const first = [...new Set(arrived)].filter((issue) => !running.has(issue) && !seen.has(issue))
-  return withinReview([...first, ...numbers.filter((number) => !first.includes(number))], reasons, config, tickets, running)
+  const queue = [...first, ...numbers.filter((number) => !first.includes(number))]
+  await freeForsaken(ports, config, (issue) => !queue.includes(issue))
+  return withinReview(queue, reasons, config, tickets, running)
 }
 
 /** Within one look an issue that has just stopped is not taken again, unless its children have got it going. */

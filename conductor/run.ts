@@ -30,7 +30,7 @@ import { isRouted, routedLabels } from './route.ts'
 import { type Settled, settleChange } from './settle.ts'
 import { type FoundTicket, findTicket, ticketsOfIssue } from './sources.ts'
 import type { TicketState } from './state.ts'
-import { listArrived, takeDown } from './take-down.ts'
+import { freeForsaken, listArrived, takeDown } from './take-down.ts'
 import { waitIsOver } from './waiting.ts'
 import { briefRole, enterPhase, workTurn } from './work.ts'
 
@@ -92,8 +92,9 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
     if (hostedOf(ports)) await tidyArrived(ports, options.issue, shared)
     const seen = await seenOf(ports, options.issue, shared)
     const next = await nextTicket(ports, options)
+    const standing = next === 'done' ? undefined : next.found && stoppedOutcome(options.issue, next.found.state)
+    if (next === 'done' || standing) await freeForsaken(ports, shared, (issue) => issue === options.issue)
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
-    const standing = next.found && stoppedOutcome(options.issue, next.found.state)
     if (standing) return standing
     const needs = next.found ? undefined : await needsOf(ports, options, next)
     if (needs) return { outcome: 'waiting', issue: options.issue, reasons: [needs] }

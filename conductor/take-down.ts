@@ -2,6 +2,7 @@ import type { Config } from '../core/config.ts'
 import { branchOf, parseTicket, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import type { Git } from '../core/git.ts'
+import { releaseForsaken } from '../core/lease.ts'
 import { deleteRemoteBranch } from '../core/push.ts'
 import { knownBase, listTicketBranches, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
@@ -38,6 +39,19 @@ export async function takeDown(ports: Ports, ticket: string, config: Config): Pr
 
 function tellKept(ports: Ports, ticket: string, branch: string, config: Config): void {
   ports.onProgress(ticket, `${branch} is kept: it holds commits that are not on ${config.branch}`)
+}
+
+/**
+ * Gives back claims that processes of this clone left when they were killed, of issues that nobody goes on with: the last thing
+ * a run does is to let go, and whoever finds its issue done has no reason to claim it.
+ */
+export async function freeForsaken(ports: Ports, { remote }: Config, isFree: (issue: number) => boolean): Promise<void> {
+  try {
+    await releaseForsaken(ports.repository, { remote }, isFree)
+  } catch (error) {
+    if (!(error instanceof ValuetrainError) || error.code !== 'VT_REMOTE') throw error
+    ports.onProgress('queue', `a claim of a process that is gone is still there: ${error.message}`)
+  }
 }
 
 /**

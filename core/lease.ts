@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, timestamp } from './clock.ts'
 import { ValuetrainError } from './errors.ts'
@@ -124,10 +124,36 @@ export async function releaseLease(repo: Repository, lease: Lease): Promise<void
     // A renewal that was under way may have moved the ref since, so it is read again.
     const found = await refs.read(lease.issue)
     if (found?.owner !== lease.owner) break
-    const left: LeaseRecord | undefined = lease.epoch > 1 ? { ...recordOf(lease, found.renewals), owner: null } : undefined
-    if ((await refs.swap(lease.issue, found.object, left)) !== false) break
+    if ((await refs.swap(lease.issue, found.object, leftBy(found))) !== false) break
   }
   await rm(runFile(repo, lease.owner), { force: true })
+}
+
+/**
+ * Gives back the claims of this clone's processes that are gone, as they would have done it themselves; returns their issues.
+ * Whoever goes on with an issue takes its claim over instead; nobody would ever do that with one that was finished.
+ *
+ * @param isFree whether nobody is about to go on with an issue
+ */
+export async function releaseForsaken(
+  repo: Repository,
+  { remote }: Pick<LeaseRequest, 'remote'>,
+  isFree: (issue: number) => boolean,
+): Promise<number[]> {
+  const freed: number[] = []
+  for (const name of await readdir(join(repo.stateDir, 'runs')).catch(() => [])) {
+    const owner = /^([0-9a-f]+)\.json$/.exec(name)?.[1]
+    const note = owner === undefined ? undefined : await readNote(repo, owner)
+    if (owner === undefined || note === undefined || !isFree(note.issue) || (await fateOf(note.process)) !== 'gone') continue
+    const refs = openLeaseRefs(repo.git, remote)
+    const found = await refs.read(note.issue)
+    if (found?.owner === owner) {
+      if ((await refs.swap(note.issue, found.object, leftBy(found))) === false) continue
+      freed.push(note.issue)
+    }
+    await rm(runFile(repo, owner), { force: true })
+  }
+  return freed
 }
 
 /** Returns who holds an issue, or undefined when nobody does. */
@@ -190,9 +216,9 @@ async function claimOf(repo: Repository, found: ReadRecord): Promise<Claim | und
   const { issue, owner, epoch, renewals } = found
   if (owner === null) return undefined
   const claim = { issue, owner, epoch, renewals }
-  const text = /^[0-9a-f]+$/.test(owner) ? await readFile(runFile(repo, owner), 'utf8').catch(() => undefined) : undefined
-  if (text === undefined) return claim
-  const { process, since } = JSON.parse(text) as RunNote
+  const note = /^[0-9a-f]+$/.test(owner) ? await readNote(repo, owner) : undefined
+  if (note === undefined) return claim
+  const { process, since } = note
   return { ...claim, holder: { pid: process.pid, since, fate: await fateOf(process) } }
 }
 
@@ -217,6 +243,16 @@ function mayTakeOver(found: ReadRecord, claim: Claim, clock: Clock, ttlMs: numbe
 
 function recordOf(lease: Lease, renewals: number): LeaseRecord {
   return { v: 1, issue: lease.issue, owner: lease.owner, epoch: lease.epoch, renewals }
+}
+
+/** What a claim that is given back leaves: its number, unless it is the first. */
+function leftBy({ issue, epoch, renewals }: ReadRecord): LeaseRecord | undefined {
+  return epoch > 1 ? { v: 1, issue, owner: null, epoch, renewals } : undefined
+}
+
+async function readNote(repo: Repository, owner: string): Promise<RunNote | undefined> {
+  const text = await readFile(runFile(repo, owner), 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as RunNote)
 }
 
 function runFile(repo: Repository, owner: string): string {

@@ -6,7 +6,16 @@ import { SimulatedClock, systemClock } from '../../core/clock.ts'
 import { openGit } from '../../core/git.ts'
 import { type ProcessIdentity, processIdentity } from '../../core/identity.ts'
 import { countingIds } from '../../core/ids.ts'
-import { type Lease, type LeaseRequest, listLeases, readLease, releaseLease, renewLease, takeLease } from '../../core/lease.ts'
+import {
+  type Lease,
+  type LeaseRequest,
+  listLeases,
+  readLease,
+  releaseForsaken,
+  releaseLease,
+  renewLease,
+  takeLease,
+} from '../../core/lease.ts'
 import { openRepository, type Repository } from '../../core/repository.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 
@@ -114,6 +123,27 @@ describe('a claim in one clone', () => {
     expect(await readLease(repo, { issue: 42, remote: null })).toBeUndefined()
     expect(await listLeases(repo, { remote: null })).toEqual([])
     expect((await take()).epoch).toBe(2)
+  })
+
+  it('is given back for a process that is gone, when nobody goes on with the issue and nobody else has it', async () => {
+    const { test, repo, take } = await setUp()
+    const gone = await goneProcess()
+    for (const issue of [41, 42, 43, 44]) {
+      const lease = await take({ issue })
+      if (issue !== 44) await giveTo(repo, lease, gone)
+    }
+    const next = await take({ issue: 42 })
+    await giveTo(repo, next, gone)
+    expect(await releaseForsaken(repo, { remote: null }, (issue) => issue !== 43)).toEqual(expect.arrayContaining([41, 42]))
+    const claims = await listLeases(repo, { remote: null })
+    expect(claims.map(({ issue, holder }) => [issue, holder?.fate])).toEqual([
+      [43, 'gone'],
+      [44, 'running'],
+    ])
+    // What was taken over keeps its number, so that its epoch is not given twice.
+    expect(await refsOf(test)).toBe([42, 43, 44].map((issue) => `refs/valuetrain/leases/${issue}`).join('\n'))
+    expect((await take({ issue: 42 })).epoch).toBe(next.epoch)
+    expect(await releaseForsaken(repo, { remote: null }, () => true)).toEqual([43])
   })
 
   it('does not go below the epoch that the log knows', async () => {
