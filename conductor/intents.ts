@@ -1,3 +1,4 @@
+import { sha256 } from '../core/canonical.ts'
 import type { Config } from '../core/config.ts'
 import { checkShape } from '../core/config.ts'
 import { isHosted } from '../core/contracts/forge.ts'
@@ -41,7 +42,7 @@ export async function openIntents(job: Job, turn: string, tools: readonly string
     const stated = await desk.record('INTENT_STATED', { turn, intent, allowed: ruling.allowed, reasons })
     if (!ruling.allowed) return ruling
     if (intent.kind !== 'comment' && intent.kind !== 'label') return { allowed: true, reasons, how: 'after the turn' }
-    const settled = await attempt(() => speak(desk, stated.id, intent))
+    const settled = await attempt(() => speak(desk, intent))
     await desk.record('INTENT_SETTLED', { intent: stated.id, ...settled })
     return { allowed: true, reasons, how: settled.how }
   })
@@ -63,18 +64,27 @@ function steeringLabels({ labels }: Config): string[] {
 
 type Settled = { done: boolean; how: string }
 
-async function speak(desk: Desk, id: string, intent: Extract<Intent, { kind: 'comment' | 'label' }>): Promise<Settled> {
+type Speech = Extract<Intent, { kind: 'comment' | 'label' }>
+
+/**
+ * Says a comment or sets labels. The same words are said once a ticket under an issue: a turn whose program was killed is
+ * worked anew, and says again what it had said.
+ */
+async function speak(desk: Desk, intent: Speech): Promise<Settled> {
   const { forge } = desk.ports
   if (!isHosted(forge)) {
     const what = intent.kind === 'comment' ? 'has no place for comments; it stands in the session' : 'leaves labels to people'
     return { done: intent.kind === 'comment', how: `the local forge ${what}` }
   }
-  if (intent.kind === 'comment') await forge.comment(intent.issue, id, intent.text)
+  if (intent.kind === 'comment') await forge.comment(intent.issue, `${desk.ticket}:said:${sha256(intent.text)}`, intent.text)
   else await forge.show(intent.issue, { add: intent.add, remove: intent.remove })
   return { done: true, how: intent.kind === 'comment' ? `said under issue ${intent.issue}` : `labelled issue ${intent.issue}` }
 }
 
-/** Does what was let through and waits for the commit: the push, and the pull request as a draft. */
+/**
+ * Does what was let through and waits for the commit: the push, and the pull request as a draft. Comments and labels are here
+ * only when the program was killed before it knew that they are there.
+ */
 export async function settleIntents({ desk, definitions }: Job): Promise<void> {
   for (const { id, intent } of openIntentsOf(desk.state)) {
     if (intent.kind === 'ask') continue
@@ -84,7 +94,7 @@ export async function settleIntents({ desk, definitions }: Job): Promise<void> {
         const there = await desk.publish()
         return { done: there, how: there ? `${intent.branch} is where it is shared` : 'the remote is away; it is pushed later' }
       }
-      if (intent.kind !== 'open-pull-request') return { done: false, how: 'the turn was over' }
+      if (intent.kind !== 'open-pull-request') return speak(desk, intent)
       const { issue } = desk.state.ledger.opened ?? {}
       const { title, body, branch: head } = intent
       const draft = {
