@@ -4,9 +4,15 @@
  * to the forge's API has been answered and nobody has read the answer (`sent n`), or when the n-th effect on the forge, of one
  * or more requests, has been carried out and nobody knows of it yet (`effect n`).
  *
- * Usage: node stand-worker.mjs <repository> <token> <issue|queue> <auto|person> [after|before|sent|effect <n>]
+ * With `look` it kills nothing, and says at each of these places whether anything was changed since the one before, here
+ * or in the repository it pushes to: where nothing was, a kill leaves what one at the place before leaves.
+ *
+ * Usage: node stand-worker.mjs <repository> <token> <issue|queue> <auto|person> [after|before|sent|effect <n> | look <remote>]
  */
 
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { drive } from '../../conductor/drive.ts'
 import { runIssue } from '../../conductor/run.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -16,8 +22,9 @@ import { hostedPorts } from './hosted-ports.ts'
 
 const [dir, token, what, merge, when, count] = process.argv.slice(2)
 let left = Number(count ?? Number.POSITIVE_INFINITY)
+let known = ''
 const strike = (at: string, what: string) => {
-  process.stdout.write(`${at} ${what}\n`)
+  process.stdout.write(`${at} ${what}${when === 'look' ? ` (${looked(at)})` : ''}\n`)
   if (when === at && --left === 0) process.kill(process.pid, 'SIGKILL')
 }
 const ask = globalThis.fetch
@@ -27,6 +34,22 @@ globalThis.fetch = async (input, init) => {
   if (method !== 'GET') strike('sent', `${method} ${new URL(String(input)).pathname}`)
   return answer
 }
+
+/** Whether a file here or at the remote is another one than at the last place, or the forge was told something. */
+function looked(at: string): 'same' | 'changed' {
+  const hash = createHash('sha256')
+  for (const root of [join(dir as string, '..'), count as string]) {
+    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
+      const { ino, size, mtimeNs, mode } = lstatSync(join(root, name), { bigint: true })
+      hash.update(`${name} ${ino} ${size} ${mode} ${mtimeNs}\n`)
+    }
+  }
+  const now = hash.digest('hex')
+  const isSame = now === known && at !== 'sent'
+  known = now
+  return isSame ? 'same' : 'changed'
+}
+
 const ids = systemIds(systemClock)
 const { ports, close } = await hostedPorts(dir as string, process.env, token as string, {
   ids: {
