@@ -1,7 +1,7 @@
 /**
  * Runs a benchmark and prints its rows.
  *
- *   npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv]
+ *   npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv] [--digits FILE.csv.gz]
  *
  * A table for people; with `--json` one object a row: name, value, unit, floor or peer, ratio, rounds, and the samples.
  */
@@ -95,6 +95,7 @@ const { values, positionals } = parseArgs({
     full: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     table: { type: 'string' },
+    digits: { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -103,7 +104,9 @@ const entry = BENCHES[name]
 
 if (entry === undefined) {
   console.error(
-    name === '' ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv]' : `no benchmark "${name}"`,
+    name === ''
+      ? 'Usage: npm run bench -- <name> [--full] [--json] [--seed N] [--table FILE.csv] [--digits FILE.csv.gz]'
+      : `no benchmark "${name}"`,
   )
   for (const [known, { measure, about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(20)} ${measure}  ${about}`)
   process.exitCode = name === '' ? 0 : 2
@@ -114,6 +117,7 @@ if (entry === undefined) {
     seed: Number(values.seed),
     env: childEnvironment(process.env),
     ...(values.table === undefined ? {} : { table: values.table }),
+    ...(values.digits === undefined ? {} : { digits: values.digits }),
     root: fileURLToPath(new URL('..', import.meta.url)),
     note: (text) => {
       if (!values.json) console.log(text)

@@ -33,6 +33,8 @@ export interface Bench {
   root: string
   /** File named by `--table`. */
   table?: string
+  /** File named by `--digits`. */
+  digits?: string
   /** Prints a line for people; silent with `--json`. */
   note(text: string): void
 }

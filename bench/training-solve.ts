@@ -4,7 +4,12 @@
  * Protocol: every so many environment steps the present policy plays 100 greedy episodes on seeds that nobody trained
  * on, in environments of their own. *Solved* is the first time their mean reaches the bound. The clock is CPU time of
  * this process (user and system) without those measurements. Each seed counts; none is chosen, none is left out.
+ *
+ * At each of those measurements the yardstick is read, too. A machine shared with others is twice as fast in one minute as in
+ * the next, so every seed has a reading of its own time, and beside what was measured stands what it comes to where the
+ * yardstick reads what the goals are meant for.
  */
+import { loadavg } from 'node:os'
 import { type DqnConfig, openDqn } from '../training/algo/dqn.ts'
 import { openPpo, type PpoConfig } from '../training/algo/ppo.ts'
 import { DQN_PRESETS, PPO_PRESETS } from '../training/algo/presets.ts'
@@ -20,7 +25,7 @@ import { vectorise } from '../training/env/vector.ts'
 import { evaluate, evaluateRandom, meanScore } from '../training/evaluate.ts'
 import type { Environment, Learner, PolicyModel } from '../training/types.ts'
 import { type Bench, type Benchmark, type Row, rowOf } from './measure.ts'
-import { calibration, cpuSeconds } from './training-throughput.ts'
+import { asDue, cpuSeconds, DUE_GMACS, yardstickGmacs } from './yardstick.ts'
 
 /** What one learner is put to. */
 interface Course {
@@ -45,6 +50,8 @@ interface Outcome {
   steps: number
   cpu: number
   score: number
+  /** What the yardstick read while it was trained, 10^9 multiplications and additions a CPU second. */
+  gmacs: number
 }
 
 const EPISODES = 100
@@ -70,8 +77,8 @@ export const cartPoleBench: Benchmark = async (bench) => {
   const plain: Course = { ...course, learner: zoo(jsBackend), untilSolved: true }
   const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? numbers(3) : [1], gmacs)
   const rows = [
-    ...solveRows(whole, '', { solved: '10 of 10', cpu: 'at most 1.5', rate: 'at least 15000' }),
-    ...solveRows(quick, ', fast', { solved: '10 of 10', cpu: 'at most 1' }),
+    ...solveRows(whole, '', { solved: '10 of 10', cpu: 1.5, rate: 15_000 }),
+    ...solveRows(quick, ', fast', { solved: '10 of 10', cpu: 1 }),
     ...solveRows(js, ', js', {}),
   ]
   if (full) {
@@ -101,9 +108,9 @@ export const acrobotBench: Benchmark = async (bench) => {
   const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), gmacs)
   const js = await run(bench, 'PPO, plain JavaScript', { ...course, learner: slow(acrobot), steps: 20_000 }, [1], gmacs)
   const rows = [
-    ...solveRows(outcomes, '', { rate: 'at least 50000' }),
+    ...solveRows(outcomes, '', { rate: 50_000 }),
     scoreRow(`score, PPO at ${course.steps} steps`, outcomes, full ? 'mean at least -80' : undefined),
-    rateRow('steps_per_cpu_s, js', js),
+    ...rateRows(', js', js, undefined),
   ]
   if (full) rows.push(await dqnScore(bench, acrobot, DQN_PRESETS.acrobot, 'mean at least -85', gmacs))
   return [...rows, ...(await baselines(acrobot)), calibrationRow(gmacs)]
@@ -162,17 +169,17 @@ async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig
   )
 }
 
-/** Trains one learner a seed and says of each how it went. Between two, the machine's own speed is taken. */
+/** Trains one learner a seed and says of each how it went, and how fast the machine was meanwhile. */
 async function run(bench: Bench, title: string, course: Course, seeds: readonly number[], gmacs: number[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const seed of seeds) {
-    gmacs.push(calibration())
     const outcome = await train(course, bench.seed + seed - 1)
     outcomes.push(outcome)
-    const { solvedAt, cpuToSolve, steps, cpu, score } = outcome
+    const { solvedAt, cpuToSolve, steps, cpu, score, gmacs: reading } = outcome
+    gmacs.push(reading)
     const solved = solvedAt === undefined ? 'not solved' : `solved at ${solvedAt} steps, ${cpuToSolve.toFixed(2)} CPU-s`
     bench.note(
-      `${title}, seed ${outcome.seed}: ${solved}; ${steps} steps in ${cpu.toFixed(2)} CPU-s (${Math.round(steps / cpu)}/s), score ${score.toFixed(2)}`,
+      `${title}, seed ${outcome.seed}: ${solved}; ${steps} steps in ${cpu.toFixed(2)} CPU-s (${Math.round(steps / cpu)}/s), yardstick ${reading.toFixed(1)}, load ${(loadavg()[0] as number).toFixed(1)}, score ${score.toFixed(2)}`,
     )
   }
   return outcomes
@@ -188,11 +195,13 @@ async function train(
   let cpu = 0
   let cpuToSolve = Number.NaN
   let solvedAt: number | undefined
+  const readings = [yardstickGmacs()]
   let best = { model: learner.model(), score: Number.NEGATIVE_INFINITY }
   for (let next = every; learner.steps < steps; next += every) {
     const before = cpuSeconds()
     while (learner.steps < Math.min(next, steps)) await learner.step()
     cpu += cpuSeconds() - before
+    readings.push(yardstickGmacs())
     const model = learner.model()
     if (solvedAt === undefined && (await scoreOf(model, SUITE.score)) >= bound) {
       solvedAt = learner.steps
@@ -205,35 +214,45 @@ async function train(
     if (untilSolved && solvedAt !== undefined) break
   }
   const kept = keepBest ? best.model : learner.model()
-  return { seed, solvedAt, cpuToSolve, steps: learner.steps, cpu, score: await scoreOf(kept, SUITE.score) }
+  const score = await scoreOf(kept, SUITE.score)
+  return { seed, solvedAt, cpuToSolve, steps: learner.steps, cpu, score, gmacs: meanRate(readings) }
 }
 
-function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: string; cpu?: string; rate?: string }): Row[] {
+/** Goals are those of a machine on which the yardstick reads 11; what they come to here is told beside them. */
+function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: string; cpu?: number; rate?: number }): Row[] {
   const solved = outcomes.filter(({ solvedAt }) => solvedAt !== undefined)
   // A seed that never got there counts as one that took for ever.
-  const cpu = outcomes.map(({ solvedAt, cpuToSolve }) => (solvedAt === undefined ? Number.POSITIVE_INFINITY : cpuToSolve))
   const steps = outcomes.map(({ solvedAt }) => solvedAt ?? Number.POSITIVE_INFINITY)
-  const goal = (text: string | undefined) => (text === undefined ? {} : { goal: text })
+  const cpu = outcomes.map(({ solvedAt, cpuToSolve }) => (solvedAt === undefined ? Number.POSITIVE_INFINITY : cpuToSolve))
+  const due = outcomes.map(({ gmacs }, n) => asDue(cpu[n] as number, gmacs))
   return [
     {
       name: `seeds_solved${of}`,
       value: solved.length,
       unit: `of ${outcomes.length}`,
       rounds: outcomes.length,
-      ...goal(goals.solved),
+      ...(goals.solved === undefined ? {} : { goal: goals.solved }),
     },
-    { ...rowOf(`cpu_s_to_solve_median${of}`, 'CPU-s', cpu), ...goal(goals.cpu) },
+    rowOf(`cpu_s_to_solve_median${of}`, 'CPU-s', cpu),
+    {
+      ...rowOf(`cpu_s_to_solve_median${of}, at ${DUE_GMACS} GMAC/s`, 'CPU-s', due),
+      ...(goals.cpu === undefined ? {} : { goal: `at most ${goals.cpu}` }),
+    },
     rowOf(`steps_to_solve_median${of}`, 'steps', steps),
-    { ...rateRow(`steps_per_cpu_s${of}`, outcomes), ...goal(goals.rate) },
+    ...rateRows(of, outcomes, goals.rate),
   ]
 }
 
-function rateRow(name: string, outcomes: readonly Outcome[]): Row {
-  return rowOf(
-    name,
-    'steps/CPU-s',
-    outcomes.map(({ steps, cpu }) => steps / cpu),
-  )
+function rateRows(of: string, outcomes: readonly Outcome[], goal: number | undefined): Row[] {
+  const rates = outcomes.map(({ steps, cpu }) => steps / cpu)
+  const due = outcomes.map(({ steps, cpu, gmacs }) => steps / asDue(cpu, gmacs))
+  return [
+    rowOf(`steps_per_cpu_s${of}`, 'steps/CPU-s', rates),
+    {
+      ...rowOf(`steps_per_cpu_s${of}, at ${DUE_GMACS} GMAC/s`, 'steps/CPU-s', due),
+      ...(goal === undefined ? {} : { goal: `at least ${goal}` }),
+    },
+  ]
 }
 
 /** The mean over seeds, with every seed's score as a sample: a median would hide a collapse. */
@@ -257,6 +276,11 @@ async function baselines(open: () => Environment): Promise<Row[]> {
       rounds: rows.length,
     },
   ]
+}
+
+/** The rate over several pieces of equal work: the harmonic mean. */
+function meanRate(rates: readonly number[]): number {
+  return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0)
 }
 
 function calibrationRow(gmacs: readonly number[]): Row {

@@ -3,7 +3,6 @@
  * loss, backward, clipping and Adam. The kernels against plain JavaScript, and against TensorFlow.js where
  * VALUETRAIN_TFJS names a folder that has it. Besides: steps a second of the whole algorithm, and what a core multiplies.
  */
-import process from 'node:process'
 import { openPpo } from '../training/algo/ppo.ts'
 import { PPO_PRESETS } from '../training/algo/presets.ts'
 import type { Backend } from '../training/backend/backend.ts'
@@ -17,6 +16,7 @@ import { Mlp, openParameters, parameterLength } from '../training/nn/mlp.ts'
 import { adamOptimiser } from '../training/nn/optimiser.ts'
 import { randomFrom } from '../training/random.ts'
 import { type Benchmark, interleave, rowOf } from './measure.ts'
+import { cpuSeconds, yardstickGmacs } from './yardstick.ts'
 
 const ROWS = 256
 const SHAPE = { inputs: 4, hidden: [64, 64], outputs: 2, activation: 'tanh' } as const
@@ -34,7 +34,8 @@ const bench: Benchmark = async ({ full, seed, env, note }) => {
       js: async () => perCpuSecond(() => js(40)),
       tfjs: async () => (tfjs === undefined ? Number.NaN : perCpuSecond(() => tfjs(20))),
       ppo: async () => ppoSteps(seed),
-      macs: async () => calibration(),
+      macs: async () => yardstickGmacs(),
+      kernel: async () => kernelGmacs(),
     },
     rounds,
     seed,
@@ -47,6 +48,7 @@ const bench: Benchmark = async ({ full, seed, env, note }) => {
       : [rowOf('minibatch, wasm, against tfjs', 'samples/CPU-s', samples.wasm, { peer: samples.tfjs })]),
     rowOf('steps_per_cpu_s, PPO on CartPole', 'steps/CPU-s', samples.ppo),
     rowOf('calibration_gmacs, width 128', 'GMAC/CPU-s', samples.macs),
+    rowOf('the same with the kernels of today', 'GMAC/CPU-s', samples.kernel, { peer: samples.macs }),
   ]
 }
 export default bench
@@ -91,8 +93,8 @@ async function ppoSteps(seed: number): Promise<number> {
   return learner.steps / (cpuSeconds() - before)
 }
 
-/** Multiplies 256 x 128 by 128 x 128, forward only. @returns 10^9 multiplications and additions a CPU second */
-export function calibration(): number {
+/** What today's kernels multiply at the yardstick's size, forward only. @returns 10^9 multiplications and additions a CPU second */
+function kernelGmacs(): number {
   const backend = wasmBackend()
   const [x, w, b, y] = [256 * 128, 128 * 128, 128, 256 * 128].map((length) => backend.allocate(length).fill(0.01)) as [
     Float32Array,
@@ -112,9 +114,4 @@ function perCpuSecond(work: () => number): number {
   const before = cpuSeconds()
   const done = work()
   return done / (cpuSeconds() - before)
-}
-
-export function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
 }
