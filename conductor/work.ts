@@ -14,7 +14,7 @@ import { chooseJail } from '../core/jail-probe.ts'
 import { phaseOf } from '../modes/index.ts'
 import { allowedTools } from '../modes/tools.ts'
 import { briefSources, sourceDigests } from './brief-sources.ts'
-import { ask } from './check-in.ts'
+import { ask, wasAsked } from './check-in.ts'
 import { phaseGates } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import { homeOf } from './homes.ts'
@@ -48,7 +48,9 @@ export async function enterPhase({ desk, definitions, pipeline }: Job): Promise<
 
 /** Renders the brief of the attempt and records its digest. */
 export async function briefRole(job: Job): Promise<Step> {
-  const asked = await ask(job, 'before-work', `Work on phase ${job.desk.state.control.phase} begins`, 'continue')
+  const plan = await planOf(job)
+  const question = plan ?? `Work on phase ${job.desk.state.control.phase} begins`
+  const asked = await ask(job, 'before-work', question, 'continue', plan !== undefined)
   if (asked) return asked
   await chooseRoute(job)
   const { desk } = job
@@ -68,6 +70,16 @@ export async function briefRole(job: Job): Promise<Step> {
     sources: sourceDigests(sources),
   })
   return 'go-on'
+}
+
+/** What the turn would take, where its runtime wants a person to say yes to that. */
+async function planOf(job: Job): Promise<string | undefined> {
+  const { desk, env, signal } = job
+  const { phase, mode, child, attempt } = desk.state.control
+  if (phase === undefined || mode === undefined || wasAsked(desk, 'before-work')) return undefined
+  const chosen = chooseRuntime(job)
+  if (!('runtime' in chosen) || chosen.runtime.plan === undefined) return undefined
+  return chosen.runtime.plan({ ticket: desk.ticket, phase, mode, child, attempt, cwd: desk.worktree.dir, env, signal })
 }
 
 /** How long a ticket waits for the end of a usage limit that has none. */

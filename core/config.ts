@@ -7,6 +7,9 @@ import { didYouMean, ValuetrainError } from './errors.ts'
 import { parseMapping } from './frontmatter.ts'
 
 /** Where the configuration lies in a repository. */
+/** Where a phase of training can wait for a person. */
+const APPROVALS = ['plan', 'promotion'] as const
+
 export const CONFIG_FILE = '.valuetrain/config.yaml'
 
 const ms = z.int().min(1)
@@ -252,9 +255,11 @@ export const Config = z.strictObject({
         .describe('Repository path of the train.yaml that training and evaluation phases run; null leaves them to the agent.'),
       backend: z.enum(['auto', 'wasm', 'js', 'tfjs']).default('auto').describe('What computes.'),
       approval: z
-        .boolean()
+        .union([z.boolean(), z.array(z.enum(APPROVALS))])
         .default(false)
-        .describe('Whether a validation phase, which promotes, waits for a person before it is left: `ticket approve`.'),
+        .describe(
+          'Where a person has to say yes by `ticket approve`: `plan` before a training phase spends anything, `promotion` before a validation phase, which promotes, is left. true means promotion.',
+        ),
       gpu: GpuMachines,
     })
     .prefault({})
@@ -392,6 +397,11 @@ export function defaultConfig(): Config {
  */
 export function parseConfig(text: string, file: string = CONFIG_FILE): Config {
   return checkShape(Config, parseMapping(text, file), file)
+}
+
+/** Returns whether a person has to say yes at a step of training. */
+export function wantsApproval({ approval }: Config['training'], step: (typeof APPROVALS)[number]): boolean {
+  return Array.isArray(approval) ? approval.includes(step) : approval && step === 'promotion'
 }
 
 /** Returns the configuration at a revision, and whether there was a file. */

@@ -5,15 +5,15 @@
  */
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import type { Config } from '../core/config.ts'
+import { type Config, wantsApproval } from '../core/config.ts'
 import type { ChildState, ModeId } from '../core/contracts/names.ts'
-import type { Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../core/contracts/runtime.ts'
+import type { PlanRequest, Runtime, RuntimeEvent, TurnRequest, TurnResult } from '../core/contracts/runtime.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { openGit } from '../core/git.ts'
 import type { Ids } from '../core/ids.ts'
 import { readerOf } from '../core/reader.ts'
 import { openRepository } from '../core/repository.ts'
-import type { PhaseResult, PhaseWork } from './phase/phase.ts'
+import type { PhaseResult, PhaseWork, PlanWork } from './phase/phase.ts'
 
 export const TRAIN_RUNTIME = 'train'
 
@@ -45,36 +45,27 @@ export function trainRuntime(options: TrainRuntimeOptions): Runtime {
     id: TRAIN_RUNTIME,
     title: 'trains and measures what training.config names',
     probe: async () => ({ ready: config !== null, why }),
+    plan: (request) => plan(options, request),
     accepts: () => ({ accepted: config !== null, why: config === null ? `set \`training.config\`: ${why}` : why }),
     turn: (request, onEvent) => turn(options, request, onEvent),
   }
 }
 
 async function turn(
-  { training, env, clock, ids, decisions = async () => [] }: TrainRuntimeOptions,
+  options: TrainRuntimeOptions,
   request: TurnRequest,
   onEvent: (event: RuntimeEvent) => void,
 ): Promise<TurnResult> {
+  const { training } = options
   const { phase: name, mode, child } = request
   if (training.config === null || !worksPhase({ name, mode, child })) {
     return { outcome: 'handed-off', reason: `phase ${name} is none of training; give the issue another agent`, handOff: name }
   }
   const timeout = AbortSignal.timeout(request.limits.totalMs)
-  const [{ stateDir }, { runsIn }] = await Promise.all([openRepository(request.cwd, env), import('./run/folder.ts')])
   const work: PhaseWork = {
-    request,
-    decisions,
-    file: training.config,
-    backend: training.backend,
-    root: request.cwd,
-    env: request.env,
-    stateDir,
-    git: openGit(request.cwd, env),
-    reader: readerOf(request.cwd),
-    runs: runsIn(request.cwd, openGit(request.cwd, env)),
-    clock,
-    ids,
+    ...(await surroundings(options, training.config, request)),
     signal: AbortSignal.any([request.signal, timeout]),
+    request,
     say: (text) => onEvent({ type: 'message', text }),
     artifact: (file) => join(request.artifacts, file),
   }
@@ -91,6 +82,37 @@ async function turn(
   } catch (error) {
     if (!(error instanceof ValuetrainError) || error.kind === 'internal') throw error
     return { outcome: 'failed', reason: `${error.code}: ${error.message}${error.hint ? ` (${error.hint})` : ''}` }
+  }
+}
+
+async function plan(options: TrainRuntimeOptions, request: PlanRequest): Promise<string | undefined> {
+  const { training } = options
+  if (training.config === null || request.child !== 'train' || !wantsApproval(training, 'plan')) return undefined
+  const { planPhase } = await import('./phase/planning.ts')
+  return planPhase({ ...(await surroundings(options, training.config, request)), request })
+}
+
+async function surroundings(
+  { training, env, clock, ids, decisions = async () => [] }: TrainRuntimeOptions,
+  file: string,
+  request: PlanRequest,
+): Promise<PlanWork> {
+  const [{ stateDir }, { runsIn }] = await Promise.all([openRepository(request.cwd, env), import('./run/folder.ts')])
+  const git = openGit(request.cwd, env)
+  return {
+    request,
+    decisions,
+    file,
+    backend: training.backend,
+    root: request.cwd,
+    env: request.env,
+    stateDir,
+    git,
+    reader: readerOf(request.cwd),
+    runs: runsIn(request.cwd, git),
+    clock,
+    ids,
+    signal: request.signal,
   }
 }
 

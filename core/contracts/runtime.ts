@@ -120,5 +120,13 @@ export interface Runtime {
     accepted: boolean
     why: string
   }
+  /**
+   * Returns what the next turn would take, as a question for a person who has to say yes before anything of it is spent.
+   * Absent or undefined: nobody is asked.
+   */
+  plan?(request: PlanRequest): Promise<string | undefined>
   turn(request: TurnRequest, onEvent: (event: RuntimeEvent) => void): Promise<TurnResult>
 }
+
+/** What of a turn is known before its brief. */
+export type PlanRequest = Pick<TurnRequest, 'ticket' | 'phase' | 'mode' | 'child' | 'attempt' | 'cwd' | 'env' | 'signal'>

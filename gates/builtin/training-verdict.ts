@@ -1,4 +1,4 @@
-import type { Config } from '../../core/config.ts'
+import { type Config, wantsApproval } from '../../core/config.ts'
 import { GateSpec } from '../../core/contracts/gate.ts'
 import type { PhaseSpec } from '../../core/contracts/method.ts'
 
@@ -33,5 +33,5 @@ export const trainingApproval: GateSpec = GateSpec.parse({
 
 /** Returns whether a phase asks for that word: the one that promotes, where the configuration trains and wants it. */
 export function asksApproval({ training }: Config, { name, child }: Pick<PhaseSpec, 'name' | 'child'>): boolean {
-  return training.config !== null && training.approval && child === 'model-eval' && name === 'validation'
+  return training.config !== null && wantsApproval(training, 'promotion') && child === 'model-eval' && name === 'validation'
 }

@@ -23,7 +23,7 @@ async function mlPhases(names: readonly string[]): Promise<string> {
 
 const CONFIG = `version: 1
 pipeline: ml
-training: { config: train.yaml, approval: true }
+training: { config: train.yaml, approval: [plan, promotion] }
 `
 
 const TRAIN = `name: cart-pole
@@ -45,7 +45,7 @@ retries:
 `
 
 describe('the ml pipeline', () => {
-  it('trains, is rejected, trains again, validates, waits for a person and promotes, all in commits', async () => {
+  it('asks before it spends, trains, is rejected, trains again, validates, waits for a person and promotes, all in commits', async () => {
     const clock = systemClock
     const line = await makeLine({
       '.valuetrain/config.yaml': CONFIG,
@@ -59,13 +59,23 @@ describe('the ml pipeline', () => {
       const reader = readerAt(line.git, await line.git.text(['rev-parse', 'main']))
       return foldAlias(await readPromotions(reader, 'cart-pole'), 'cart-pole', 'champion').current
     }
+    const approve = () => operate(line.ports, 1, { type: 'approve', channel: 'terminal' }, { name: 'Ada' })
+    // Each attempt is another run with another price; that the first was approved says nothing about the second.
+    for (const steps of [1_024, 30_720]) {
+      const asked = `; ${steps} steps, about \\d+(\\.\\d)? seconds, \\$0\\.0000; its 30 cases can tell 0\\.51 standard deviations .*judged by threshold`
+      const question = expect.stringMatching(`^Train run [0-9a-f]{12} of cart-pole\\? ppo on CartPole-v1, one learner${asked}`)
+      expect(await work()).toMatchObject({ outcome: 'waiting', ticket: 'training_1', reasons: [question] })
+      // Asking again is no answer.
+      expect(await work()).toMatchObject({ outcome: 'waiting', ticket: 'training_1' })
+      await approve()
+    }
     const waiting = { outcome: 'waiting', ticket: 'validation_1', reasons: [expect.stringContaining('training-approval')] }
     expect(await work()).toMatchObject(waiting)
     expect(line.written.findLast(({ entry }) => entry.type === 'WAITING_BEGUN')?.entry.data).toMatchObject({ reason: 'approval' })
     // Asking again is no answer.
     expect(await work()).toMatchObject({ outcome: 'waiting' })
     expect(await championOnMain()).toBeUndefined()
-    await operate(line.ports, 1, { type: 'approve', channel: 'terminal' }, { name: 'Ada' })
+    await approve()
     expect(await work()).toMatchObject({ outcome: 'done' })
 
     const judged = line.written.flatMap(({ ticket, entry }) =>
@@ -82,6 +92,9 @@ describe('the ml pipeline', () => {
     const stored = await Promise.all((await listRuns(runs)).map((id) => readRun(runs, id)))
     expect(stored.map(({ verdict }) => verdict.verdict).toSorted()).toEqual(['fail', 'pass'])
     const passed = stored.find(({ verdict }) => verdict.verdict === 'pass')
+    const states = stored.map(({ events }) => events.flatMap(({ state }) => (state === undefined ? [] : [state])))
+    const way = ['planned', 'waiting-approval', 'provisioning', 'running', 'evaluating', 'gating', 'committing', 'done']
+    expect(states).toEqual([way, way])
     expect(await championOnMain()).toMatchObject({
       run: passed?.id,
       by: 'validation_1',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.ts'
-import type { TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
+import type { PlanRequest, TurnRequest, TurnResult } from '../../core/contracts/runtime.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import type { Git } from '../../core/git.ts'
@@ -12,11 +12,11 @@ import type { BackendWishName } from '../run/backends.ts'
 import { listRuns, type RunSource, readRun, type StoredRun } from '../run/folder.ts'
 import type { Surroundings } from '../run/problem.ts'
 
-/** Everything a phase of training works with: one turn in the ticket's worktree. */
-export interface PhaseWork extends Surroundings {
+/** Everything a phase of training knows before its turn. */
+export interface PlanWork extends Surroundings {
   /** The decisions that the sessions hold; for a router that learns from them. */
   decisions(): Promise<readonly TicketLog[]>
-  request: TurnRequest
+  request: PlanRequest
   /** Repository path of the configuration. */
   file: string
   backend: BackendWishName
@@ -27,6 +27,11 @@ export interface PhaseWork extends Surroundings {
   clock: Clock
   ids: Ids
   signal: AbortSignal
+}
+
+/** Everything a phase of training works with: one turn in the ticket's worktree. */
+export interface PhaseWork extends PlanWork {
+  request: TurnRequest
   say(text: string): void
   /** Returns the absolute path of a file in the ticket's artifacts. */
   artifact(file: string): string
