@@ -1,28 +1,33 @@
-import { findTickets } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import { readerAt } from '../core/reader.ts'
 import { defaultBase, type Repository } from '../core/repository.ts'
 import { commitTree, withFile } from '../core/tree.ts'
 import { type Promotion, promotionFile, readPromotions, renderPromotion, withdraw } from '../training/policy/index.ts'
-import { type CanaryReport, canaryReport, casesOf, contestants, nameOf, type RouterInUse } from '../training/router/index.ts'
+import {
+  type CanaryReport,
+  type Contest,
+  canaryReport,
+  casesOf,
+  contestants,
+  nameOf,
+  type RouterInUse,
+} from '../training/router/index.ts'
 import type { Context } from './context.ts'
-import { ticketLogs } from './decisions.ts'
+import { allTicketLogs } from './decisions.ts'
 
-interface Watch {
+interface Watch extends Contest {
   context: Pick<Context, 'ids'>
   repository: Repository
   forge: Pick<Forge, 'merge'>
   config: Config
-  champion: RouterInUse | undefined
-  challenger: RouterInUse | undefined
 }
 
 /** What came of a withdrawal: the routers that are still in use. */
 export interface Withdrawn {
   trial: RouterInUse
   reason: string
-  left: { champion: RouterInUse | undefined; challenger: RouterInUse | undefined }
+  left: Contest
 }
 
 /** Returns how the policy on trial stands by everything the sessions say now. */
@@ -34,7 +39,7 @@ export async function standingOf({
   const { trial } = contestants(policies)
   if (trial === undefined) return undefined
   const { policy, share, price } = config.router
-  const cases = casesOf(await ticketLogs(repository, await findTickets(repository, config)))
+  const cases = casesOf(await allTicketLogs(repository, config))
   return canaryReport(cases, nameOf(policy, trial), share, price)
 }
 
@@ -45,7 +50,7 @@ export async function standingOf({
  */
 export async function withdrawHarmful(watch: Watch, report: CanaryReport | undefined): Promise<Withdrawn | undefined> {
   const { context, repository, forge, config, champion, challenger } = watch
-  const { trial } = contestants({ champion, challenger })
+  const { trial } = contestants(watch)
   if (trial === undefined || report?.verdict !== 'roll-back') return undefined
   const alias = trial.version === champion?.version ? 'champion' : 'challenger'
   const { commit: base } = await defaultBase(repository, config)
@@ -59,7 +64,7 @@ export async function withdrawHarmful(watch: Watch, report: CanaryReport | undef
   return {
     trial,
     reason: report.reason,
-    left: alias === 'champion' ? { champion: undefined, challenger } : { champion, challenger: undefined },
+    left: alias === 'champion' ? { champion: undefined, challenger } : { champion, challenger: undefined, isTrialOver: true },
   }
 }
 

@@ -1,6 +1,31 @@
-import type { FoundTicket } from '../conductor/sources.ts'
+import { type FoundTicket, findTicket, findTickets } from '../conductor/sources.ts'
+import type { Config } from '../core/config.ts'
 import type { Repository } from '../core/repository.ts'
 import { foldDecisions, type LateOutcome, type TicketLog } from '../training/router/index.ts'
+
+/** What the history took back, by commit, and by `merge <ticket>` for merges of tickets. */
+type TakenBack = ReadonlyMap<string, { at: string; by: string }>
+
+/** Returns the choices of every ticket that there is or was. */
+export async function allTicketLogs(repository: Repository, config: Config): Promise<TicketLog[]> {
+  const tickets = await findTickets(repository, config)
+  return ticketLogs(repository, [...tickets, ...(await ticketsTakenBack(repository, tickets))])
+}
+
+/**
+ * Returns the tickets whose merge was reverted, as they were before that: their folders are gone with it, and what was
+ * learned by them would be otherwise.
+ *
+ * @param tickets those that are there
+ */
+export async function ticketsTakenBack(repository: Repository, tickets: readonly FoundTicket[]): Promise<FoundTicket[]> {
+  const known = new Set(tickets.flatMap(({ session }) => session.segments.map(({ header }) => header.segment)))
+  const gone = [...(await takenBack(repository))].filter(([key]) => key.startsWith('merge '))
+  const found = await Promise.all(gone.map(([key, { by }]) => findTicket(repository, key.slice('merge '.length), `${by}^`, null)))
+  return found
+    .filter((ticket) => ticket !== undefined)
+    .filter(({ session }) => !session.segments.some(({ header }) => known.has(header.segment)))
+}
 
 /**
  * Returns the choices of tickets with all that is known of them by now, also outside their sessions: whether they were
@@ -9,14 +34,13 @@ import { foldDecisions, type LateOutcome, type TicketLog } from '../training/rou
 export async function ticketLogs(repository: Repository, tickets: readonly FoundTicket[]): Promise<TicketLog[]> {
   const routed = tickets.filter(({ state }) => state.ledger.routes.length > 0)
   if (routed.length === 0) return []
-  const reverted = await revertedCommits(repository)
+  const reverted = await takenBack(repository)
   return routed.map(({ ticket, session, state, done }) => {
     const own = foldDecisions(session.entries)
     const last = own.at(-1)
     const late: LateOutcome[] = []
-    const undone = state.ledger.work.map(({ commit }) => reverted.get(commit)).find((when) => when !== undefined)
-    const undoneMerge = reverted.get(`merge ${ticket}`)
-    const at = undone ?? undoneMerge
+    const keys = [...state.ledger.work.map(({ commit }) => commit), `merge ${ticket}`]
+    const at = keys.map((key) => reverted.get(key)?.at).find((when) => when !== undefined)
     if (last !== undefined && done) {
       // Whoever was chosen last is who the merge is by; those before were refused by their gates.
       late.push({ decision: last.id, kind: 'merged', value: 1, at: state.ledger.deliveredAt ?? '' })
@@ -28,17 +52,21 @@ export async function ticketLogs(repository: Repository, tickets: readonly Found
   })
 }
 
-/** Returns when each commit was reverted, by the message that git writes; merges of tickets also by `merge <ticket>`. */
-async function revertedCommits({ git }: Repository): Promise<Map<string, string>> {
-  const format = '--format=%aI%x00%s%x00%B%x1e'
-  const log = await git.run(['log', format, '--grep=^This reverts commit ', 'HEAD', '--'], { okExit: [0, 128] })
-  if (log.code !== 0) return new Map()
-  return new Map(
-    log.stdout.split('\u001e').flatMap((entry) => {
-      const [at = '', subject = '', body = ''] = entry.trim().split('\0')
-      const ticket = /^Revert "Merge ([a-z0-9-]+_\d+):/.exec(subject)?.[1]
-      const commits = [...body.matchAll(/This reverts commit ([0-9a-f]{40,64})/g)].map((match) => match[1] as string)
-      return [...commits, ...(ticket === undefined ? [] : [`merge ${ticket}`])].map((key) => [key, at] as const)
-    }),
-  )
+/** By the messages that git writes: a revert takes back, a revert of that gives again, and the last word counts. */
+async function takenBack({ git }: Repository): Promise<TakenBack> {
+  const format = '--format=%H%x00%aI%x00%s%x00%B%x1e'
+  const log = await git.run(['log', '--reverse', format, '--grep=^This reverts commit ', 'HEAD', '--'], { okExit: [0, 128] })
+  const back = new Map<string, { at: string; by: string }>()
+  if (log.code !== 0) return back
+  const byRevert = new Map<string, readonly string[]>()
+  for (const entry of log.stdout.split('\u001e')) {
+    const [by = '', at = '', subject = '', body = ''] = entry.trim().split('\0')
+    const ticket = /^Revert "Merge ([a-z0-9-]+_\d+):/.exec(subject)?.[1]
+    const keys = [...body.matchAll(/This reverts commit ([0-9a-f]{40,64})/g)].map((match) => match[1] as string)
+    for (const again of keys.flatMap((key) => byRevert.get(key) ?? [])) back.delete(again)
+    const own = [...keys.filter((key) => !byRevert.has(key)), ...(ticket === undefined ? [] : [`merge ${ticket}`])]
+    for (const key of own) back.set(key, { at, by })
+    byRevert.set(by, own)
+  }
+  return back
 }

@@ -3,7 +3,7 @@ import { incumbentOf } from '../conductor/route.ts'
 import type { Config } from '../core/config.ts'
 import type { Forge } from '../core/contracts/forge.ts'
 import type { Repository } from '../core/repository.ts'
-import type { RouterInUse } from '../training/router/deciding.ts'
+import type { Contest } from '../training/router/deciding.ts'
 import type { TicketLog } from '../training/router/index.ts'
 import type { Context } from './context.ts'
 
@@ -50,26 +50,21 @@ async function chooseNow(
 export async function policiesInUse(
   repository: Repository,
   config: Pick<Config, 'branch' | 'remote' | 'router'>,
-): Promise<{ champion: RouterInUse | undefined; challenger: RouterInUse | undefined }> {
-  const [{ defaultBase }, { readerAt }, { runsAt }, { routerInUse }] = await Promise.all([
+): Promise<Contest> {
+  const [{ defaultBase }, { readerAt }, { runsAt }, { routersInUse }] = await Promise.all([
     import('../core/repository.ts'),
     import('../core/reader.ts'),
     import('../training/run/folder.ts'),
     import('../training/router/in-use.ts'),
   ])
   const { commit } = await defaultBase(repository, config as Config)
-  const [reader, runs] = [readerAt(repository.git, commit), runsAt(repository.git, commit)]
-  const { policy } = config.router
-  return {
-    champion: await routerInUse(reader, runs, policy),
-    challenger: await routerInUse(reader, runs, policy, 'challenger'),
-  }
+  return routersInUse(readerAt(repository.git, commit), runsAt(repository.git, commit), config.router.policy)
 }
 
 /** Returns the decisions of every ticket of a repository; read when they are asked for. */
 export function decisionsIn(repository: Repository, config: Config): () => Promise<TicketLog[]> {
   return async () => {
-    const [{ findTickets }, { ticketLogs }] = await Promise.all([import('../conductor/sources.ts'), import('./decisions.ts')])
-    return ticketLogs(repository, await findTickets(repository, config))
+    const { allTicketLogs } = await import('./decisions.ts')
+    return allTicketLogs(repository, config)
   }
 }

@@ -192,6 +192,13 @@ describe('a choice', () => {
     expect(of('challenger').length).toBeGreaterThan(10)
     expect(new Set(of('challenger').map((one) => one.policy))).toEqual(new Set(['router@bbbbbbbbbbbb']))
     expect(new Set(of('champion').map((one) => one.policy))).toEqual(new Set(['router@aaaaaaaaaaaa']))
+    // What decided beside a challenger that was withdrawn goes on with every issue, and is not on trial itself.
+    const after = Array.from({ length: 20 }, (_, n) =>
+      router.chooseArm(facts('canary', { issue: { number: n, title: '', body: '', labels: [] }, isTrialOver: true })),
+    )
+    expect(new Set(after.map(({ policy, stage, canary }) => [policy, stage, canary].join()))).toEqual(
+      new Set(['router@aaaaaaaaaaaa,canary,']),
+    )
     const cascade = router.chooseArm(facts('on', { champion: inUse('c'.repeat(64), 'cascade'), refused: ARMS }))
     expect(cascade.chosen).toBe(router.PERSON_ARM)
     expect(() => router.chooseArm(facts('on', { router: { ...facts('on').router, arms: ['agent:other'] } }))).toThrow(
@@ -243,7 +250,7 @@ describe('a canary that does harm', () => {
     const watch = { context: { ids }, repository, forge, config, champion: undefined, challenger }
     expect(await withdrawHarmful(watch, { ...report, verdict: 'continue' })).toBeUndefined()
     const withdrawn = await withdrawHarmful(watch, report)
-    expect(withdrawn?.left).toEqual({ champion: undefined, challenger: undefined })
+    expect(withdrawn?.left).toEqual({ champion: undefined, challenger: undefined, isTrialOver: true })
     const records = await readPromotions(readerAt(git, 'main'), 'router')
     expect(records.map(({ act, by }) => [act, by])).toEqual([
       ['promotion', undefined],

@@ -29,7 +29,12 @@ export interface ChoiceFacts {
   refused: readonly string[]
   champion: RouterInUse | undefined
   challenger: RouterInUse | undefined
+  /** Whether the last challenger was withdrawn: what decided beside it goes on, and is not on trial itself. */
+  isTrialOver?: boolean
 }
+
+/** The policies there are, and whether one of them is on trial. */
+export type Contest = Pick<ChoiceFacts, 'champion' | 'challenger' | 'isTrialOver'>
 
 type Routed = Omit<EventInput<'ROUTED'>, 'actor' | 'phase' | 'attempt'>
 type Chances = readonly { id: string; propensity: number }[]
@@ -43,11 +48,12 @@ export function nameOf(policy: string, { version }: Pick<RouterInUse, 'version'>
  * Returns what is on trial, and what decides where it does not: a challenger against the champion, or the champion
  * against the configuration.
  */
-export function contestants({ champion, challenger }: Pick<ChoiceFacts, 'champion' | 'challenger'>): {
+export function contestants({ champion, challenger, isTrialOver }: Contest): {
   trial: RouterInUse | undefined
   before: RouterInUse | undefined
 } {
   const isRival = challenger !== undefined && challenger.version !== champion?.version
+  if (!isRival && isTrialOver) return { trial: undefined, before: champion }
   return isRival ? { trial: challenger, before: champion } : { trial: champion, before: undefined }
 }
 
@@ -70,7 +76,10 @@ export function chooseArm(facts: ChoiceFacts): Routed {
   if (router.stage === 'on') return decided(facts, features, champion ?? trial ?? 'uniform', 'on')
   const old = before ?? 'configuration'
   if (router.stage === 'shadow' || trial === undefined) {
-    return { ...decided(facts, features, old, 'shadow'), ...watchedBy(facts, features, trial) }
+    return {
+      ...decided(facts, features, old, router.stage === 'canary' ? 'canary' : 'shadow'),
+      ...watchedBy(facts, features, trial),
+    }
   }
   const lane: Lane = laneOf(String(issue.number), router.share, trial.version)
   const canary = { policy: nameOf(router.policy, trial), lane, share: router.share }

@@ -1,8 +1,8 @@
 import type { TreeReader } from '../../core/reader.ts'
 import { MODEL_FILE, WEIGHTS_FILE } from '../policy/model-file.ts'
-import { type Alias, foldAlias, readPromotions } from '../policy/promotions.ts'
+import { ALIASES, type Alias, foldAlias, type Promotion, readPromotions } from '../policy/promotions.ts'
 import { contentOf, type RunSource, readRun, type StoredRun } from '../run/folder.ts'
-import type { RouterInUse } from './deciding.ts'
+import type { Contest, RouterInUse } from './deciding.ts'
 import { isRouterModel, parseRouter, type RouterModel } from './model-file.ts'
 import type { RouterPolicy } from './policy.ts'
 
@@ -29,7 +29,21 @@ export async function routerInUse(
   policy: string,
   alias: Alias = 'champion',
 ): Promise<RouterInUse | undefined> {
-  const { current } = foldAlias(await readPromotions(reader, policy), policy, alias)
+  return routerOf(source, foldAlias(await readPromotions(reader, policy), policy, alias).current)
+}
+
+/** Returns the routers of both aliases, and whether the challenger was the last one to be withdrawn. @throws as `routerInUse` */
+export async function routersInUse(reader: TreeReader, source: RunSource, policy: string): Promise<Contest> {
+  const records = await readPromotions(reader, policy)
+  const [champion, challenger] = ALIASES.map((alias) => foldAlias(records, policy, alias))
+  return {
+    champion: await routerOf(source, champion?.current),
+    challenger: await routerOf(source, challenger?.current),
+    isTrialOver: challenger?.current === undefined && challenger?.previous !== undefined,
+  }
+}
+
+async function routerOf(source: RunSource, current: Promotion | undefined): Promise<RouterInUse | undefined> {
   if (current === undefined) return undefined
   const run = await readRun(source, current.run)
   return { run: run.id, version: current.version, policy: (await routerOfRun(run)).policy }

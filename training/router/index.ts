@@ -2,6 +2,7 @@ export { Cascade, type CascadeArm, type CascadeChoice, type CascadeEpisode, type
 export { ChoiceRouter, type ChoiceRouterOptions } from './choice.ts'
 export {
   type ChoiceFacts,
+  type Contest,
   chooseArm,
   contestants,
   nameOf,
@@ -20,7 +21,7 @@ export {
 export { RouterEnv, type RouterEnvOptions } from './env.ts'
 export { contextOf, type FeatureFacts, type Features, featuresOf, groupsOf, namesOf, vectorOf } from './features.ts'
 export { type GateRates, gateSays, type MeasuredGate, measureGate, PERFECT_GATE } from './gate.ts'
-export { isRouterRun, routerInUse, routerOfRun } from './in-use.ts'
+export { isRouterRun, routerInUse, routerOfRun, routersInUse } from './in-use.ts'
 export {
   armsOf,
   canaryReport,

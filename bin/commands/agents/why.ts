@@ -1,6 +1,7 @@
 import { explainDecision } from '../../../training/router/index.ts'
 import { argument, defineCommand } from '../../command.ts'
-import { ticketLogs } from '../../decisions.ts'
+import type { Context } from '../../context.ts'
+import { ticketLogs, ticketsTakenBack } from '../../decisions.ts'
 import { paintFor } from '../../display/paint.ts'
 import { ticketsNamed } from '../../wiring.ts'
 
@@ -11,7 +12,7 @@ export default defineCommand({
   args: { issue: argument.issue('Number of the issue, or name of its ticket.') },
   json: true,
   async run(context, { args, flags }) {
-    const { repository, tickets } = await ticketsNamed(context, String(args.issue))
+    const { repository, tickets } = await everNamed(context, String(args.issue))
     const logs = await ticketLogs(repository, tickets)
     const explained = logs.flatMap(({ ticket, decisions }) => decisions.map((decision) => ({ ticket, ...decision })))
     if (flags.json) {
@@ -33,3 +34,14 @@ export default defineCommand({
     return 0
   },
 })
+
+/** Tickets whose merge was reverted are gone from the branch, and still explained. @throws VT_TICKET_UNKNOWN */
+async function everNamed(context: Context, word: string): ReturnType<typeof ticketsNamed> {
+  const { repository, tickets: all } = await ticketsNamed(context, undefined)
+  const back = (await ticketsTakenBack(repository, all)).filter(
+    ({ ticket, issue }) => ticket === word || String(issue) === word.replace('#', ''),
+  )
+  if (back.length === 0) return ticketsNamed(context, word)
+  const there = all.filter(({ ticket, issue }) => ticket === word || String(issue) === word.replace('#', ''))
+  return { repository, tickets: [...back, ...there] }
+}
