@@ -8,7 +8,7 @@ import { listLeases } from '../../core/lease.ts'
 import { openRepository } from '../../core/repository.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 import { CONFIG, issueFile } from './line.ts'
-import { allPlaces, type Place, visit } from './places.ts'
+import { type Place, placesIn, visit } from './places.ts'
 import { programOf } from './program.ts'
 
 const program = programOf(fileURLToPath(new URL('./worker.ts', import.meta.url)))
@@ -65,12 +65,11 @@ describe('a run that is killed', () => {
     timeout: 7_200_000,
   }, async () => {
     const whole = await makeRepository(FILES)
-    const first = await work(whole)
+    const first = await work(whole, 'look')
     expect(first.stderr).toBe('')
     const expected = await ending(whole)
     expect(expected).toMatchObject({ status: 'done', merges: '1', works: 1, distinct: 1, refused: [], findings: [] })
-    const count = (at: string) => first.lines.filter((line) => line.startsWith(`${at} `)).length
-    const all = allPlaces({ after: count('after'), before: count('before') })
+    const all = placesIn(first.lines)
     const wrong = await visit(
       'kill',
       async () => all,

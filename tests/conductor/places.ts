@@ -24,6 +24,18 @@ export function allPlaces(steps: Readonly<Record<string, number>>): Place[] {
   return Object.entries(steps).flatMap(([when, most]) => Array.from({ length: most }, (_, at) => [when, at + 1] as Place))
 }
 
+/** Returns the places of a whole run, from its lines `after SOMETHING (changed)`, without those at which nothing had changed. */
+export function placesIn(lines: readonly string[]): Place[] {
+  const counts = new Map<string, number>()
+  return lines.flatMap((text): Place[] => {
+    const [, when, change] = /^(\w+) .* \((same|changed)\)$/.exec(text) ?? []
+    if (when === undefined) return []
+    const count = (counts.get(when) ?? 0) + 1
+    counts.set(when, count)
+    return change === 'same' ? [] : [[when, count]]
+  })
+}
+
 /**
  * Kills a run at each place and returns those that did not end as they should. In the full tier that is every place which has
  * not been seen to end well on these sources, so that a long run goes on where it was stopped; otherwise what was drawn.
@@ -42,7 +54,7 @@ export async function visit(
   const seen = FULL ? await openSeen(suite) : undefined
   const named = process.env.VALUETRAIN_PLACES
   const every = FULL || named !== undefined ? await all() : []
-  const due = named ? namedPlaces(named, every) : FULL ? every.filter((place) => !seen?.has(place)) : [...drawn]
+  const due = named ? namedPlaces(named, every) : FULL ? spread(every).filter((place) => !seen?.has(place)) : [...drawn]
   const wrong: Ended[] = []
   const lane = async () => {
     for (let place = due.shift(); place !== undefined; place = due.shift()) {
@@ -54,6 +66,16 @@ export async function visit(
   }
   await Promise.all(Array.from({ length: FULL ? AT_ONCE : 1 }, lane))
   return wrong
+}
+
+/** Far from one another first, so that a run which is stopped has been everywhere. */
+function spread(places: readonly Place[]): Place[] {
+  const golden = (Math.sqrt(5) - 1) / 2
+  const turn = (at: number) => (at * golden) % 1
+  return places
+    .map((place, at) => ({ place, at: turn(at) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ place }) => place)
 }
 
 function namedPlaces(named: string, all: readonly Place[]): Place[] {

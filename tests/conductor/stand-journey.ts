@@ -7,7 +7,7 @@ import { listLeases } from '../../core/lease.ts'
 import { defaultBase } from '../../core/repository.ts'
 import type { Stand } from '../support/github/index.ts'
 import type { Json } from '../support/github/types.ts'
-import type { Place } from './places.ts'
+import { type Place, placesIn } from './places.ts'
 import { programOf } from './program.ts'
 import { CONFIG, type StandLine, standLine } from './stand-line.ts'
 
@@ -104,15 +104,7 @@ export async function placesOf(stand: Stand, line: StandLine, issue: number, mer
   await killAtPush(line, 0, 0)
   const { lines, stderr } = await work(stand, line, String(issue), merge, 'look', await placeOf(line))
   if (stderr !== '') throw new Error(stderr)
-  const counts = new Map<string, number>()
-  const places = lines.flatMap((text): Place[] => {
-    const [, when, change] = /^(\w+) .* \((same|changed)\)$/.exec(text) ?? []
-    if (when === undefined) return []
-    const count = (counts.get(when) ?? 0) + 1
-    counts.set(when, count)
-    return change === 'same' ? [] : [[when, count]]
-  })
-  return [...places, ...Array.from({ length: await pushesOf(line) }, (_, at): Place => ['pushed', at + 1])]
+  return [...placesIn(lines), ...Array.from({ length: await pushesOf(line) }, (_, at): Place => ['pushed', at + 1])]
 }
 
 /**

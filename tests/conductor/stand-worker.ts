@@ -10,8 +10,6 @@
  * Usage: node stand-worker.mjs <repository> <token> <issue|queue> <auto|person> [after|before|sent|effect <n> | look <remote>]
  */
 
-import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { drive } from '../../conductor/drive.ts'
 import { runIssue } from '../../conductor/run.ts'
@@ -19,12 +17,14 @@ import { systemClock } from '../../core/clock.ts'
 import type { HostedForge } from '../../core/contracts/forge.ts'
 import { systemIds } from '../../core/ids.ts'
 import { hostedPorts } from './hosted-ports.ts'
+import { openLook } from './look.ts'
 
 const [dir, token, what, merge, when, count] = process.argv.slice(2)
 let left = Number(count ?? Number.POSITIVE_INFINITY)
-let known = ''
+const look = openLook([join(dir as string, '..'), count as string])
 const strike = (at: string, what: string) => {
-  process.stdout.write(`${at} ${what}${when === 'look' ? ` (${looked(at)})` : ''}\n`)
+  // What the forge was told is in no file.
+  process.stdout.write(`${at} ${what}${when === 'look' ? ` (${look(at === 'sent')})` : ''}\n`)
   if (when === at && --left === 0) process.kill(process.pid, 'SIGKILL')
 }
 const ask = globalThis.fetch
@@ -33,21 +33,6 @@ globalThis.fetch = async (input, init) => {
   const method = init?.method ?? 'GET'
   if (method !== 'GET') strike('sent', `${method} ${new URL(String(input)).pathname}`)
   return answer
-}
-
-/** Whether a file here or at the remote is another one than at the last place, or the forge was told something. */
-function looked(at: string): 'same' | 'changed' {
-  const hash = createHash('sha256')
-  for (const root of [join(dir as string, '..'), count as string]) {
-    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
-      const { ino, size, mtimeNs, mode } = lstatSync(join(root, name), { bigint: true })
-      hash.update(`${name} ${ino} ${size} ${mode} ${mtimeNs}\n`)
-    }
-  }
-  const now = hash.digest('hex')
-  const isSame = now === known && at !== 'sent'
-  known = now
-  return isSame ? 'same' : 'changed'
 }
 
 const ids = systemIds(systemClock)
