@@ -57,21 +57,9 @@ export default defineCommand({
     })
     const { best } = outcome
     if (flags.out !== undefined && best !== undefined) {
-      const { version, name, about, algorithm, environment, settings, seed, seeds, evaluation, rules, limits, data } = config
-      const found = {
-        version,
-        name,
-        about,
-        algorithm,
-        environment,
-        seed,
-        seeds,
-        evaluation,
-        rules,
-        limits,
-        data,
-        settings: { ...settings, ...best.parameters },
-      }
+      // What a later attempt changes was not searched with these settings.
+      const { retries: _, ...kept } = config
+      const found = { ...kept, settings: { ...config.settings, ...best.parameters } }
       await writeAtomically(outputPath(context, flags.out), YAML.stringify(found, { lineWidth: 0 }))
     }
     context.stdout.write(

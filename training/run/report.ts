@@ -18,67 +18,98 @@ export interface ReportFacts {
   champion: string | null
 }
 
-/**
- * Returns `REPORT.md`: what was trained, how it did beside an untrained and a random policy, why the verdict is what it
- * is. It holds no time, machine or commit; those stand in `events.jsonl`.
- */
-export function renderReport(facts: ReportFacts): string {
-  const { run, config, spec, verdict, rows, seeds, policySeed, policyVersion, champion } = facts
+/** What the reports of all kinds of runs say, in the words of one kind. */
+export interface ReportParts {
+  run: string
+  name: string
+  about: string | undefined
+  verdict: RunVerdict
+  champion: string | null
+  /** What was trained, and on what it was measured. */
+  sentence: string
+  /** What a mean is of: `score`. */
+  measure: string
+  /** Significant digits of means. */
+  digits: number
+  /** What is said after the reasons of the verdict. */
+  notes: readonly string[]
+  curve: string
+  seeds: readonly { seed: number; mean: number }[]
+  /** Whose policy it is. */
+  closing: string
+  front: { version: string; algorithm: string; environment: string }
+}
+
+/** Returns `REPORT.md`. It holds no time, machine or commit; those stand in `events.jsonl`. */
+export function renderParts(parts: ReportParts): string {
+  const { run, name, about, verdict, champion, sentence, measure, digits, notes, curve, seeds, closing, front } = parts
   const { means } = verdict
-  const levels = [
-    ...(spec.solvedAt === undefined ? [] : [{ label: 'solved', value: spec.solvedAt }]),
-    ...(means.random === null ? [] : [{ label: 'random', value: means.random }]),
-  ]
-  const table = [
-    ['candidate', means.candidate],
-    ...(champion === null ? [] : [['champion', means.champion] as const]),
-    ['untrained', means.untrained],
-    ['random', means.random],
-  ] as const
-  const body = [
-    `# Run ${run}: ${config.name}`,
-    '',
-    ...(config.about === undefined ? [] : [config.about, '']),
-    `**${verdict.verdict.toUpperCase()}.** ${sentence(config, spec)}`,
-    '',
-    '| policy | mean score |',
+  const show = (value: number | null) =>
+    value === null || !Number.isFinite(value) ? '-' : String(Number(value.toPrecision(digits)))
+  const table = (head: string, rows: readonly (readonly [string | number, number | null])[]) => [
+    `| ${head} | mean ${measure} |`,
     '|---|---|',
-    ...table.map(([name, mean]) => `| ${name} | ${show(mean)} |`),
+    ...rows.map(([first, mean]) => `| ${first} | ${show(mean)} |`),
+  ]
+  const body = [
+    `# Run ${run}: ${name}`,
+    '',
+    ...(about === undefined ? [] : [about, '']),
+    `**${verdict.verdict.toUpperCase()}.** ${sentence}`,
+    '',
+    ...table('policy', [
+      ['candidate', means.candidate],
+      ...(champion === null ? [] : [['champion', means.champion] as const]),
+      ['untrained', means.untrained],
+      ['random', means.random],
+    ]),
     '',
     '## Why',
     '',
-    ...verdict.reasons.map((reason) => `- ${reason}`),
-    `- ${verdict.rollouts} rollouts, ${verdict.faults} of them died of infrastructure and count for nothing`,
+    ...[...verdict.reasons, ...notes].map((reason) => `- ${reason}`),
     '',
     '## Learning curve',
     '',
-    renderCurve('mean return of finished episodes', linesOf(rows, 'return_mean'), levels),
+    curve,
     '',
     '## Learners',
     '',
-    '| seed | mean score |',
-    '|---|---|',
-    ...seeds.map(({ seed, mean }) => `| ${seed} | ${show(mean)} |`),
+    ...table(
+      'seed',
+      seeds.map(({ seed, mean }) => [seed, mean]),
+    ),
     '',
-    `The policy is that of seed ${policySeed}, named before training; it was not chosen by its score.`,
+    closing,
     '',
   ].join('\n')
-  return renderFrontMatter(
-    {
-      schema: 1,
-      run,
-      policy: config.name,
-      version: policyVersion,
-      algorithm: config.algorithm,
-      environment: spec.id,
-      verdict: verdict.verdict,
-      candidate: verdict.candidate,
-      baseline: verdict.baseline,
-      champion,
-      seeds: seeds.map(({ seed }) => seed),
-    },
-    body,
-  )
+  const { candidate, baseline } = verdict
+  const judged = { verdict: verdict.verdict, candidate, baseline, champion, seeds: seeds.map(({ seed }) => seed) }
+  return renderFrontMatter({ schema: 1, run, policy: name, ...front, ...judged }, body)
+}
+
+/** Returns `REPORT.md` of a policy's run: how it did beside an untrained and a random one, and why it was judged so. */
+export function renderReport(facts: ReportFacts): string {
+  const { run, config, spec, verdict, rows, seeds, policySeed, policyVersion, champion } = facts
+  const { random } = verdict.means
+  const levels = [
+    ...(spec.solvedAt === undefined ? [] : [{ label: 'solved', value: spec.solvedAt }]),
+    ...(random === null ? [] : [{ label: 'random', value: random }]),
+  ]
+  return renderParts({
+    run,
+    name: config.name,
+    about: config.about,
+    verdict,
+    champion,
+    sentence: sentence(config, spec),
+    measure: 'score',
+    digits: 6,
+    notes: [`${verdict.rollouts} rollouts, ${verdict.faults} of them died of infrastructure and count for nothing`],
+    curve: renderCurve('mean return of finished episodes', linesOf(rows, 'return_mean'), levels),
+    seeds,
+    closing: `The policy is that of seed ${policySeed}, named before training; it was not chosen by its score.`,
+    front: { version: policyVersion, algorithm: config.algorithm, environment: spec.id },
+  })
 }
 
 function sentence(config: TrainConfig, spec: EnvironmentSpec): string {
@@ -86,8 +117,4 @@ function sentence(config: TrainConfig, spec: EnvironmentSpec): string {
   const kept = keep === 'best' ? ' Each learner kept the policy that did best on other episodes during training.' : ''
   const learners = config.seeds === 1 ? 'one learner' : `${config.seeds} learners`
   return `${config.algorithm} on ${spec.id}, ${config.settings.totalSteps} steps, ${learners}, measured on ${episodes} ${greedy ? 'greedy ' : ''}episodes nobody trained on.${kept}`
-}
-
-function show(value: number | null): string {
-  return value === null ? '-' : String(Number(value.toPrecision(6)))
 }

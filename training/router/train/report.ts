@@ -1,6 +1,6 @@
-import { renderFrontMatter } from '../../../core/frontmatter.ts'
 import { linesOf, renderCurve } from '../../run/curve.ts'
 import type { MetricRow } from '../../run/journal.ts'
+import { renderParts } from '../../run/report.ts'
 import type { RouterModel } from '../model-file.ts'
 import type { RoutingConfig } from './config.ts'
 import type { RoutingData } from './data.ts'
@@ -19,65 +19,25 @@ export function renderRoutingReport(facts: {
 }): string {
   const { run, config, data, result, model, version, champion, rows } = facts
   const { verdict, seeds, notes } = result
-  const { means } = verdict
   const held = `${data.held.length} held-out ${data.from === 'table' ? 'issues' : 'cases'}`
-  const table = [
-    ['candidate', means.candidate],
-    ...(champion === null ? [] : [['champion', means.champion] as const]),
-    ['untrained', means.untrained],
-    ['random', means.random],
-  ] as const
-  const body = [
-    `# Run ${run}: ${config.name}`,
-    '',
-    ...(config.about === undefined ? [] : [config.about, '']),
-    `**${verdict.verdict.toUpperCase()}.** ${config.algorithm} over ${model.arms.join(', ')}, learned on ${data.learn.length} cases of ${data.about}, measured on ${held} in reward: solved less ${model.price} a dollar.`,
-    '',
-    '| policy | mean reward |',
-    '|---|---|',
-    ...table.map(([name, mean]) => `| ${name} | ${show(mean)} |`),
-    '',
-    '## Why',
-    '',
-    ...verdict.reasons.map((reason) => `- ${reason}`),
-    ...notes.map((note) => `- ${note}`),
-    ...(data.gate.falsePass + data.gate.falseFail > 0
-      ? [
-          `- the gate passes ${show(100 * data.gate.falsePass)} % of wrong work and fails ${show(100 * data.gate.falseFail)} % of right work`,
-        ]
-      : []),
-    '',
-    '## Learning curve',
-    '',
-    renderCurve('mean reward of the cases so far, learning included', linesOf(rows, 'return_mean'), []),
-    '',
-    '## Learners',
-    '',
-    '| seed | mean reward |',
-    '|---|---|',
-    ...seeds.map(({ seed, mean }) => `| ${seed} | ${show(mean)} |`),
-    '',
-    `The router is that of seed ${seeds[0]?.seed ?? config.seed}, named before training; it was not chosen by its score.`,
-    '',
-  ].join('\n')
-  return renderFrontMatter(
-    {
-      schema: 1,
-      run,
-      policy: config.name,
-      version,
-      algorithm: config.algorithm,
-      environment: data.about,
-      verdict: verdict.verdict,
-      candidate: verdict.candidate,
-      baseline: verdict.baseline,
-      champion,
-      seeds: seeds.map(({ seed }) => seed),
-    },
-    body,
-  )
-}
-
-function show(value: number | null): string {
-  return value === null || !Number.isFinite(value) ? '-' : String(Number(value.toPrecision(5)))
+  const { falsePass, falseFail } = data.gate
+  const percent = (rate: number) => String(Number((100 * rate).toPrecision(5)))
+  return renderParts({
+    run,
+    name: config.name,
+    about: config.about,
+    verdict,
+    champion,
+    sentence: `${config.algorithm} over ${model.arms.join(', ')}, learned on ${data.learn.length} cases of ${data.about}, measured on ${held} in reward: solved less ${model.price} a dollar.`,
+    measure: 'reward',
+    digits: 5,
+    notes:
+      falsePass + falseFail > 0
+        ? [...notes, `the gate passes ${percent(falsePass)} % of wrong work and fails ${percent(falseFail)} % of right work`]
+        : notes,
+    curve: renderCurve('mean reward of the cases so far, learning included', linesOf(rows, 'return_mean'), []),
+    seeds,
+    closing: `The router is that of seed ${seeds[0]?.seed ?? config.seed}, named before training; it was not chosen by its score.`,
+    front: { version, algorithm: config.algorithm, environment: data.about },
+  })
 }
