@@ -39,7 +39,7 @@ export async function standingOf({
   const { trial } = contestants(policies)
   if (trial === undefined) return undefined
   const { policy, share, price } = config.router
-  const cases = casesOf(await allTicketLogs(repository, config))
+  const cases = casesOf(await allTicketLogs(repository, config, { isWhole: false }))
   return canaryReport(cases, nameOf(policy, trial), share, price)
 }
 

@@ -1,15 +1,41 @@
 import { type FoundTicket, findTicket, findTickets } from '../conductor/sources.ts'
 import type { Config } from '../core/config.ts'
+import { ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
 import { foldDecisions, type LateOutcome, type TicketLog } from '../training/router/index.ts'
 
 /** What the history took back, by commit, and by `merge <ticket>` for merges of tickets. */
 type TakenBack = ReadonlyMap<string, { at: string; by: string }>
 
-/** Returns the choices of every ticket that there is or was. */
-export async function allTicketLogs(repository: Repository, config: Config): Promise<TicketLog[]> {
-  const tickets = await findTickets(repository, config)
-  return ticketLogs(repository, [...tickets, ...(await ticketsTakenBack(repository, tickets))])
+/**
+ * Returns the choices of every ticket that there is or was. Nothing is learned from a session that somebody has altered.
+ *
+ * @param isWhole whether an altered session is an error; otherwise its ticket is left out
+ * @throws VT_SESSION_ALTERED
+ */
+export async function allTicketLogs(
+  repository: Repository,
+  config: Config,
+  { isWhole }: { isWhole: boolean },
+): Promise<TicketLog[]> {
+  const there = await findTickets(repository, config)
+  const tickets = [...there, ...(await ticketsTakenBack(repository, there))]
+  const isAltered = ({ session }: FoundTicket) => session.findings.some(({ severity }) => severity === 'error')
+  const altered = tickets.find((ticket) => isWhole && isAltered(ticket) && ticket.state.ledger.routes.length > 0)
+  if (altered !== undefined) {
+    throw new ValuetrainError(
+      'VT_SESSION_ALTERED',
+      `the session of ${altered.ticket} is not what was written, so nothing is learned from it`,
+      {
+        kind: 'environment',
+        hint: `\`valuetrain session verify ${altered.ticket}\` says what is wrong; restore it from the history`,
+      },
+    )
+  }
+  return ticketLogs(
+    repository,
+    tickets.filter((ticket) => !isAltered(ticket)),
+  )
 }
 
 /**

@@ -65,6 +65,6 @@ export async function policiesInUse(
 export function decisionsIn(repository: Repository, config: Config): () => Promise<TicketLog[]> {
   return async () => {
     const { allTicketLogs } = await import('./decisions.ts')
-    return allTicketLogs(repository, config)
+    return allTicketLogs(repository, config, { isWhole: true })
   }
 }

@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
@@ -25,7 +27,7 @@ async function repositoryWith(router: string, number: number, labels: readonly s
 describe('a routed ticket', () => {
   // Choices are drawn by ticket, phase and attempt; that of ticket build_4 is the arm that breaks.
   it('has its choice in the log before its brief, goes to another arm after a refusal, and is explained', async () => {
-    const { terminal, git } = await repositoryWith(ROUTER, 4, ['auto', 'bug'])
+    const { terminal, git, dir, commit } = await repositoryWith(ROUTER, 4, ['auto', 'bug'])
     expect((await terminal.run('run', '4', '--plan')).stdout).toContain(
       'whom the router chooses among recipe:mend, recipe:break (on)',
     )
@@ -52,6 +54,26 @@ describe('a routed ticket', () => {
     const lines = ['grep', '-h', '-e', '"type":"ROUTED"', '-e', '"type":"BRIEFED"', 'main', '--', '.valuetrain/tickets/build_4']
     const types = (await git.text(lines)).split('\n').map((line) => /"type":"(\w+)"/.exec(line)?.[1])
     expect(types).toEqual(['ROUTED', 'BRIEFED', 'ROUTED', 'BRIEFED'])
+
+    // Who reverts a merge takes the ticket's folder with it, not what came of the choice.
+    await git.run(['revert', '--no-edit', '--mainline', '1', 'HEAD'])
+    const outcomes = async () => JSON.parse((await terminal.run('agents', 'why', '4', '--json')).stdout).at(-1).outcomes
+    expect(await outcomes()).toMatchObject({ merged: { value: 1 }, reverted: { value: 1 } })
+    await git.run(['revert', '--no-edit', 'HEAD'])
+    expect(await outcomes()).toEqual({ ...(await outcomes()), merged: expect.anything(), reverted: undefined })
+
+    // Chances that somebody has changed are no longer those of the moment of choice.
+    const learn = 'name: router\nalgorithm: thompson\nenvironment: { decisions: {} }\n'
+    const [name = ''] = await readdir(join(dir, '.valuetrain/tickets/build_4')).then((all) =>
+      all.filter((file) => file.startsWith('session-')),
+    )
+    const session = join('.valuetrain/tickets/build_4', name)
+    const text = await readFile(join(dir, session), 'utf8')
+    await commit({ 'train.yaml': learn, [session]: text.replaceAll('"propensity":0.5', '"propensity":0.25') }, 'Alter the log')
+    const refused = expect.stringContaining('the session of build_4 is not what was written')
+    expect(await terminal.run('train', 'train.yaml', '--plan')).toMatchObject({ code: 3, stderr: refused })
+    const uneven = expect.stringContaining('propensities sum to 0.5, not to 1')
+    expect(await terminal.run('agents', 'why', '4')).toMatchObject({ code: 2, stderr: uneven })
   }, 180_000)
 
   it('is left alone where a label or the command line names somebody', async () => {
