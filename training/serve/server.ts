@@ -167,6 +167,9 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
       }
     })
   })
+  // Longer than clients and balancers keep a connection that is idle: a server that closes one first fails the request that is
+  // on its way over it.
+  server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(
@@ -205,20 +208,34 @@ function numberIn(body: Record<string, unknown>, name: string): number | undefin
   throw refusal(`\`${name}\` is a finite number`)
 }
 
-async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > MOST_BYTES) throw refusal(`a request has at most ${MOST_BYTES} bytes`)
-    chunks.push(chunk)
-  }
+function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= MOST_BYTES) chunks.push(chunk)
+      else reject(refusal(`a request has at most ${MOST_BYTES} bytes`))
+    })
+    request.on('error', reject)
+    request.on('end', () => {
+      try {
+        resolve(objectIn(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+      } catch (cause) {
+        reject(cause)
+      }
+    })
+  })
+}
+
+function objectIn(bytes: Buffer): Record<string, unknown> {
+  let body: unknown
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
+    body = JSON.parse(bytes.toString('utf8'))
   } catch {
     throw refusal('the request is not JSON')
   }
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
   throw refusal('the request is no JSON object')
 }
 

@@ -1,0 +1,125 @@
+/**
+ * The client of bench/training-serve.ts, in a process and on a core of its own: asks at even times over connections that stay
+ * open, and says how long each answer took from when its request was due.
+ *
+ * It speaks HTTP/1.1 over plain sockets: Node's own client takes more CPU a request than the server does, and would measure itself.
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import process from 'node:process'
+
+export interface ClientOrder {
+  port: number
+  /** Requests a second. */
+  rate: number
+  /** Requests in all, after as many as `warm` that are not counted. */
+  total: number
+  warm: number
+  /** Connections; a request waits where all are busy, and its waiting counts. */
+  connections: number
+}
+
+export interface ClientResult {
+  /** Milliseconds from due to answered, sorted. */
+  latencies: number[]
+  failed: number
+  /** Runs that answered. */
+  runs: string[]
+  tookMs: number
+  cpuMs: number
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4))
+const body = (n: number) => JSON.stringify({ key: `issue-${n % 500}`, observation: [0.01, -0.2, 0.03, (n % 7) / 10] })
+
+process.once('message', async (order: ClientOrder) => {
+  const idle: Connection[] = await Promise.all(Array.from({ length: order.connections }, () => open(order.port)))
+  await pace(idle, order.warm, order.rate, () => {})
+  const before = process.cpuUsage()
+  const started = performance.now()
+  const result = await pace(idle, order.total, order.rate, () => process.send?.('half'))
+  const tookMs = performance.now() - started
+  const { user, system } = process.cpuUsage(before)
+  for (const { socket } of idle) socket.destroy()
+  const told: ClientResult = { ...result, tookMs, cpuMs: (user + system) / 1_000 }
+  process.send?.(told, () => process.disconnect())
+})
+
+// What is sent to a module that is still loading is lost.
+process.send?.('ready')
+
+/** Sends `total` requests, the n-th due n / rate seconds from now, whether or not those before are answered. */
+async function pace(idle: Connection[], total: number, rate: number, half: () => void) {
+  const latencies: number[] = []
+  const runs = new Set<string>()
+  let failed = 0
+  const started = performance.now()
+  const waiting: number[] = []
+  const send = (connection: Connection, n: number) => {
+    connection.ask(body(n), (status, text) => {
+      latencies.push(performance.now() - started - (n * 1_000) / rate)
+      if (status !== 200) failed++
+      else runs.add((JSON.parse(text) as { run: string }).run)
+      const next = waiting.shift()
+      if (next === undefined) idle.push(connection)
+      else send(connection, next)
+    })
+  }
+  for (let sent = 0; latencies.length < total; ) {
+    const due = Math.min(total, Math.floor(((performance.now() - started) / 1_000) * rate))
+    for (; sent < due; sent++) {
+      if (sent === total >> 1) half()
+      const connection = idle.shift()
+      if (connection === undefined) waiting.push(sent)
+      else send(connection, sent)
+    }
+    // A pause, not a spin: the client may go before other work on its core, and must leave it time. Timers pause a millisecond
+    // at least, which would be half of what is allowed; this one adds a fifth of one.
+    Atomics.wait(pause, 0, 0, 0.2)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  latencies.sort((a, b) => a - b)
+  return { latencies, failed, runs: [...runs] }
+}
+
+interface Connection {
+  readonly socket: Socket
+  ask(content: string, then: (status: number, text: string) => void): void
+}
+
+async function open(port: number): Promise<Connection> {
+  const socket = connect(port, '127.0.0.1')
+  socket.setNoDelay(true)
+  await once(socket, 'connect')
+  let answered: ((status: number, text: string) => void) | undefined
+  let read = ''
+  const done = (status: number, text: string) => {
+    const then = answered
+    answered = undefined
+    then?.(status, text)
+  }
+  socket.setEncoding('latin1')
+  socket.on('data', (part: string) => {
+    read += part
+    const end = read.indexOf('\r\n\r\n')
+    if (end < 0) return
+    const length = Number(/^content-length: (\d+)$/im.exec(read.slice(0, end))?.[1])
+    if (read.length < end + 4 + length) return
+    const [status, text] = [Number(read.slice(9, 12)), read.slice(end + 4, end + 4 + length)]
+    read = ''
+    done(status, text)
+  })
+  // A connection that ends under a request is a failed request.
+  socket.on('error', () => {})
+  socket.on('close', () => done(0, ''))
+  return {
+    socket,
+    ask(content, then) {
+      answered = then
+      if (socket.destroyed) return done(0, '')
+      socket.write(
+        `POST /decide HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${content.length}\r\n\r\n${content}`,
+      )
+    },
+  }
+}
