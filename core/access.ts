@@ -14,6 +14,7 @@ export function throughAccess(git: Git, access: () => Promise<Readonly<Record<st
     SPEAKS.has(args[0] ?? '') ? { ...options, env: { ...options?.env, ...(await access()) } } : options
   return {
     dir: git.dir,
+    ...(git.objects ? { objects: git.objects } : {}),
     run: async (args, options) => git.run(args, await joined(args, options)),
     text: async (args, options) => git.text(args, await joined(args, options)),
     fields: async (args, options) => git.fields(args, await joined(args, options)),

@@ -12,8 +12,9 @@ const LOOKS: ReadonlySet<string> = new Set(['diff', 'diff-files', 'diff-index', 
 /** Tells whether a call could make git run a program that configuration and attributes name together. */
 export function mayRunDrivers(args: readonly string[]): boolean {
   const [command = '', what] = args.slice(commandAt(args))
-  // Of `worktree` only making one writes files and only removing one compares them.
-  return COMMANDS.has(command) && (command !== 'worktree' || what === 'add' || what === 'remove')
+  // Of `worktree` only making one writes files, unless it is told not to, and only removing one compares them.
+  const touchesFiles = command !== 'worktree' || (what === 'add' && !args.includes('--no-checkout')) || what === 'remove'
+  return COMMANDS.has(command) && touchesFiles
 }
 
 /**

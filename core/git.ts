@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { ValuetrainError } from './errors.ts'
 import { addsAll, askedArguments, DRIVER_VALUES, DRIVERS, mayRunDrivers, withoutDrivers } from './git-drivers.ts'
+import { BATCH, type Objects, openObjects } from './objects.ts'
 
 export interface GitResult {
   stdout: string
@@ -48,6 +50,8 @@ export type RunGit = (call: GitCall) => Promise<GitEnd>
 /** git, called for one folder. Every call is its own process with C locale, no prompts and no outside GIT_* variables. */
 export interface Git {
   readonly dir: string
+  /** Names and objects, read without a process each; not there for a program that waits for every call. */
+  readonly objects?: Objects
   /** @throws VT_GIT when the exit code is none of `okExit`; VT_GIT_MISSING when git is not on PATH */
   run(args: readonly string[], options?: GitOptions): Promise<GitResult>
   /** Returns standard output without the trailing newline. */
@@ -68,6 +72,11 @@ export interface Git {
  */
 const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'submodule.recurse=false', '-c', 'protocol.ext.allow=never', '-c', 'gc.auto=0']
 const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
+/**
+ * Writing a worktree's files is the longest step of a start. From a hundred files on git shares them among several processes;
+ * what a filter writes stays with the first. More than four write no faster, and with many starts at once are in the way.
+ */
+const TOGETHER = ['-c', `checkout.workers=${Math.min(4, availableParallelism())}`]
 
 /**
  * Returns git for a folder.
@@ -81,6 +90,7 @@ export function openGit(dir: string, env: NodeJS.ProcessEnv, runGit: RunGit = ru
   const call = (args: readonly string[], options: GitOptions = {}) => execute(runGit, dir, base, args, options)
   const git: Git = {
     dir,
+    ...(runGit === runGitAside ? { objects: openObjects([...SAFE, ...NO_HOOKS, ...BATCH], dir, base) } : {}),
     async run(args, options) {
       const { stdout, stderr, code } = await call(args, options)
       return { stdout: stdout.toString('utf8'), stderr, code }
@@ -133,11 +143,20 @@ async function execute(
   options: GitOptions,
 ): Promise<{ stdout: Buffer; stderr: string; code: number }> {
   const env = { ...base, ...options.env }
-  const drivers = mayRunDrivers(args) ? withoutDrivers(await driversOf(runGit, dir, base)) : []
-  const nested = addsAll(args) ? await nestedIn(runGit, dir, base, options.env) : []
+  const [drivers, nested] = await Promise.all([
+    mayRunDrivers(args) ? driversOf(runGit, dir, base).then(withoutDrivers) : [],
+    addsAll(args) ? nestedIn(runGit, dir, base, options.env) : [],
+  ])
   const { stdout, code, signal, timedOut, ...end } = await runGit({
     dir,
-    args: [...SAFE, ...drivers, ...(options.hooks ? [] : NO_HOOKS), ...askedArguments(args), ...nested],
+    args: [
+      ...SAFE,
+      ...drivers,
+      ...(args[0] === 'read-tree' ? TOGETHER : []),
+      ...(options.hooks ? [] : NO_HOOKS),
+      ...askedArguments(args),
+      ...nested,
+    ],
     env: { ...(drivers.length > 0 ? DRIVER_VALUES : {}), ...(options.hooks ? withoutAskpass(env) : env) },
     input: options.input ?? '',
     timeoutMs: options.timeoutMs ?? 120_000,

@@ -1,3 +1,4 @@
+import { hasObject, readBlobs } from './blobs.ts'
 import { canonicalJson } from './canonical.ts'
 import { ValuetrainError } from './errors.ts'
 import type { Git } from './git.ts'
@@ -86,8 +87,7 @@ function remoteRefs(git: Git, remote: string): LeaseRefs {
   const objectOf = async (issue: number) => (await ask(leaseRef(issue)))[0]?.split('\t')[0]
   const fetch = async (refs: readonly string[], objects: readonly string[]) => {
     const absent = []
-    for (const [at, object] of objects.entries())
-      if (!(await git.succeeds(['cat-file', '-e', object]))) absent.push(refs[at] as string)
+    for (const [at, object] of objects.entries()) if (!(await hasObject(git, object))) absent.push(refs[at] as string)
     if (absent.length === 0) return
     const flags = [
       '--no-tags',
@@ -108,7 +108,7 @@ function remoteRefs(git: Git, remote: string): LeaseRefs {
         await fetch([leaseRef(issue)], [object]).catch((cause) => {
           if (round >= 3) throw cause
         })
-        if (await git.succeeds(['cat-file', '-e', object])) return readRecord(git, issue, object)
+        if (await hasObject(git, object)) return readRecord(git, issue, object)
         if (round >= 3)
           throw new ValuetrainError('VT_REMOTE', `the claim on issue ${issue} keeps moving`, { kind: 'environment' })
       }
@@ -170,9 +170,9 @@ export async function writeRecord(git: Git, record: LeaseRecord): Promise<string
 /** A ref with something else in it counts as a claim by an unknown owner: respected, and taken over like one. */
 async function readRecord(git: Git, issue: number, object: string): Promise<ReadRecord> {
   const strange: ReadRecord = { v: 1, issue, owner: 'unreadable', epoch: 1, renewals: 0, object }
-  const found = await git.run(['cat-file', 'blob', object], { okExit: [0, 128] })
+  const [found] = await readBlobs(git, [object])
   try {
-    const value = JSON.parse(found.stdout) as LeaseRecord
+    const value = JSON.parse(found?.toString('utf8') ?? '') as LeaseRecord
     const isRecord =
       value.v === 1 &&
       value.issue === issue &&

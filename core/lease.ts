@@ -59,6 +59,9 @@ export async function takeLease(repo: Repository, request: LeaseRequest): Promis
   const { issue, remote, clock, ttlMs } = request
   const refs = openLeaseRefs(repo.git, remote)
   const giveUp = clock.monotonic() + (request.watchMs ?? 0)
+  // Mostly nobody has it, and the swap finds that out by itself.
+  const first = await claimIssue(repo, refs, request, undefined)
+  if (first) return first
   for (;;) {
     const found = await refs.read(issue)
     const claim = found && (await claimOf(repo, found))

@@ -3,6 +3,7 @@ import type { Git } from './git.ts'
 import { inLeaseTurn, type Lease, lostLease, nextRecord } from './lease.ts'
 import { leaseRef, refused, writeRecord } from './lease-refs.ts'
 import { requireRefName } from './refs.ts'
+import { trackingRef } from './remote-branches.ts'
 import type { Repository } from './repository.ts'
 import { isAncestor, resolveCommit } from './tree.ts'
 
@@ -23,33 +24,26 @@ export function pushBranch(repo: Repository, lease: Lease, branch: string, commi
     const claim = leaseRef(lease.issue)
     const known = pushed.get(lease)?.get(branch)
     if (known === commit) return
-    const there = known ?? (await tipsOf(repo.git, remote, [head])).get(head)
+    // A branch that this clone never saw there is new in nearly all cases, and the push itself compares.
+    let isGuess = known === undefined && (await resolveCommit(repo.git, trackingRef(remote, branch))) === undefined
+    let there = known ?? (isGuess ? undefined : (await tipsOf(repo.git, remote, [head])).get(head))
     if (there === commit) return remember(lease, branch, commit)
     await requireForward(repo.git, remote, branch, there, commit)
     const object = await writeRecord(repo.git, nextRecord(lease))
-    const expected = [`--force-with-lease=${head}:${there ?? ''}`, `--force-with-lease=${claim}:${lease.object}`]
-    const push = await repo.git.run(
-      [
-        'push',
-        '--quiet',
-        '--atomic',
-        '--no-recurse-submodules',
-        ...expected,
-        '--',
-        remote,
-        `${commit}:${head}`,
-        `${object}:${claim}`,
-      ],
-      { okExit: ANY, timeoutMs: 1_800_000 },
-    )
-    if (push.code !== 0) {
+    for (;;) {
+      const expected = [`--force-with-lease=${head}:${there ?? ''}`, `--force-with-lease=${claim}:${lease.object}`]
+      const flags = ['--quiet', '--atomic', '--no-recurse-submodules', ...expected]
+      const specs = [`${commit}:${head}`, `${object}:${claim}`]
+      const push = await repo.git.run(['push', ...flags, '--', remote, ...specs], { okExit: ANY, timeoutMs: 1_800_000 })
+      if (push.code === 0) break
       // A refusal, a lost race and a cut connection look alike in git's words, so the refs themselves are asked.
       const now = await tipsOf(repo.git, remote, [head, claim])
-      if (now.get(claim) !== object) {
-        if (now.get(claim) !== lease.object) throw lostLease(lease)
-        await requireForward(repo.git, remote, branch, now.get(head), commit)
-        throw refused(remote, push.stderr)
-      }
+      if (now.get(claim) === object) break
+      if (now.get(claim) !== lease.object) throw lostLease(lease)
+      await requireForward(repo.git, remote, branch, now.get(head), commit)
+      if (!isGuess || now.get(head) === there) throw refused(remote, push.stderr)
+      isGuess = false
+      there = now.get(head)
     }
     lease.object = object
     lease.renewals += 1

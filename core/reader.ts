@@ -5,7 +5,7 @@ import type { FileReader } from './contracts/method.ts'
 import { ValuetrainError } from './errors.ts'
 import { fileError, resolveInside } from './files.ts'
 import type { Git } from './git.ts'
-import { requireRevision } from './refs.ts'
+import { type Listing, openListing } from './listing.ts'
 
 /** A reader that can also tell which folders there are. */
 export interface TreeReader extends FileReader {
@@ -14,8 +14,8 @@ export interface TreeReader extends FileReader {
 }
 
 /**
- * Returns a reader of one revision. The tree is listed once; reads asked for at the same moment are one call of git,
- * and no blob is read twice. A link, to a file or on the way to it, is followed within the tree; but none is that stands in
+ * Returns a reader of one revision. What lies where is looked up once; reads asked for at the same moment are one call of git at
+ * most, and no blob is read twice. A link, to a file or on the way to it, is followed within the tree; but none is that stands in
  * `.valuetrain` outside of artifacts, since whoever watches those files for changes would not see the one behind it.
  *
  * @param rev a commit, branch or tree; it is looked up at the first read and not again
@@ -25,19 +25,19 @@ export interface TreeReader extends FileReader {
 export function readerAt(git: Git, rev: string): TreeReader {
   let listing: Promise<Listing> | undefined
   const listed = () => {
-    listing ??= listTree(git, rev)
+    listing ??= openListing(git, rev)
     return listing
   }
   const blobs = blobReader(git)
   return {
     source: rev,
     async read(path) {
-      const { files } = await listed()
+      const tree = await listed()
       let at = clean(path)
       for (let hops = 0; hops <= 10; hops++) {
-        const place = files.has(at) ? at : linkOnTheWay(files, at)
-        const file = place === undefined ? undefined : files.get(place)
-        if (place === undefined || file === undefined) return undefined
+        const file = await tree.find(at)
+        if (file === undefined) return undefined
+        const { place } = file
         const content = (await blobs(file.id))?.toString('utf8')
         if (content === undefined || !file.isLink) return content
         if (RULES.test(place)) throw mayNotBeLink(place, rev)
@@ -46,8 +46,8 @@ export function readerAt(git: Git, rev: string): TreeReader {
       }
       throw leaves(path, rev)
     },
-    list: async (folder) => [...((await listed()).filesIn.get(clean(folder)) ?? [])].sort(),
-    folders: async (folder) => [...((await listed()).foldersIn.get(clean(folder)) ?? [])].sort(),
+    list: async (folder) => (await (await listed()).filesIn(clean(folder))).sort(),
+    folders: async (folder) => (await (await listed()).foldersIn(clean(folder))).sort(),
   }
 }
 
@@ -84,50 +84,6 @@ export function readerOf(dir: string): TreeReader {
   }
 }
 
-interface Listing {
-  files: Map<string, { id: string; isLink: boolean }>
-  filesIn: Map<string, Set<string>>
-  foldersIn: Map<string, Set<string>>
-}
-
-async function listTree(git: Git, rev: string): Promise<Listing> {
-  const result = await git.run(['ls-tree', '-r', '-z', '--full-tree', requireRevision(rev)], { okExit: [0, 128] })
-  if (result.code !== 0) {
-    throw new ValuetrainError('VT_REVISION', `there is no revision ${rev.slice(0, 100)} in this repository`, {
-      kind: 'environment',
-      hint: 'fetch it, or name another one',
-    })
-  }
-  const listing: Listing = { files: new Map(), filesIn: new Map(), foldersIn: new Map() }
-  for (const line of result.stdout.split('\0')) {
-    const tab = line.indexOf('\t')
-    const [mode, type, id] = line.slice(0, tab).split(' ')
-    if (tab < 0 || type !== 'blob') continue
-    const path = line.slice(tab + 1)
-    listing.files.set(path, { id: id as string, isLink: mode === '120000' })
-    note(listing, path)
-  }
-  return listing
-}
-
-function note({ filesIn, foldersIn }: Listing, path: string): void {
-  let parent = parentOf(path)
-  add(filesIn, parent, posix.basename(path))
-  while (parent !== '') {
-    const above = parentOf(parent)
-    if (!add(foldersIn, above, posix.basename(parent))) return
-    parent = above
-  }
-}
-
-function add(map: Map<string, Set<string>>, key: string, name: string): boolean {
-  const names = map.get(key) ?? new Set()
-  map.set(key, names)
-  const isNew = !names.has(name)
-  names.add(name)
-  return isNew
-}
-
 /** Collects the ids asked for in one turn of the event loop and reads them together. */
 function blobReader(git: Git): (id: string) => Promise<Buffer | undefined> {
   const cache = new Map<string, Promise<Buffer | undefined>>()
@@ -155,24 +111,12 @@ function clean(path: string): string {
   return normal === '.' ? '' : normal
 }
 
-function parentOf(path: string): string {
-  const parent = posix.dirname(path)
-  return parent === '.' ? '' : parent
-}
-
 function isAbsent(cause: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((cause as NodeJS.ErrnoException)?.code ?? '')
 }
 
 /** Rules and records, which are held to what they were; artifacts are results, and those are whatever they lead to. */
 const RULES = /^\.valuetrain(?:$|\/(?!tickets\/[^/]+\/artifacts\/))/
-
-/** Returns the folder above a path that is a link. */
-function linkOnTheWay(files: Listing['files'], path: string): string | undefined {
-  let above = parentOf(path)
-  while (above !== '' && !files.has(above)) above = parentOf(above)
-  return files.get(above)?.isLink ? above : undefined
-}
 
 function mayNotBeLink(path: string, rev: string): ValuetrainError {
   return new ValuetrainError('VT_LINK', `${path} is a link at ${rev.slice(0, 40)}`, {

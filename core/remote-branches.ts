@@ -16,13 +16,14 @@ export function trackingRef(remote: string, branch: string): string {
  * Brings this clone's view of the default branch and the tickets' branches on the remote up to date; branches of tickets
  * that are gone there go from the view, too. Does nothing without a remote.
  *
+ * @returns whether the default branch was there, so that the view of it is as the remote has it
  * @throws VT_REMOTE when the remote is gone or refuses
  */
 export async function fetchTickets(
   repo: Repository,
   { remote, branch }: { remote: string | null; branch: string },
-): Promise<void> {
-  if (remote === null) return
+): Promise<boolean> {
+  if (remote === null) return false
   requireRefName(remote)
   const flags = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--refmap=']
   let specs = ['phase/*', requireRefName(branch)].map((name) => `+refs/heads/${name}:${trackingRef(remote, name)}`)
@@ -30,7 +31,7 @@ export async function fetchTickets(
     const done = await alone(repo, () =>
       repo.git.run(['fetch', '--quiet', '--prune', ...flags, '--', remote, ...specs], { okExit: [0, 1, 128, 255] }),
     )
-    if (done.code === 0) return
+    if (done.code === 0) return specs.length > 1
     if (specs.length > 1 && /couldn't find remote ref/.test(done.stderr)) {
       // An empty remote; whoever needs the default branch says so.
       specs = specs.slice(0, 1)

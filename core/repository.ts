@@ -55,22 +55,9 @@ export async function openRepository(cwd: string, env: NodeJS.ProcessEnv): Promi
  * @throws VT_GIT_OLD, VT_BARE, VT_UNBORN, VT_SHALLOW, VT_NO_IDENTITY, VT_READ_ONLY or VT_DISK_FULL, each with a hint
  */
 export async function requireWorkable(repo: Repository, config: Pick<Config, 'branch'>): Promise<void> {
-  await requireGit(repo.git)
-  if (repo.bare) {
-    throw surroundings('VT_BARE', `${repo.commonDir} is a bare repository`, 'clone it and run the command in the clone')
-  }
-  const branch = `refs/heads/${requireRefName(config.branch)}`
-  if (!(await resolveCommit(repo.git, 'HEAD')) && !(await resolveCommit(repo.git, branch))) {
-    throw surroundings('VT_UNBORN', 'this repository has no commit yet', 'make a first commit, then run the command again')
-  }
-  if ((await repo.git.text(['rev-parse', '--is-shallow-repository'])) === 'true') {
-    throw surroundings(
-      'VT_SHALLOW',
-      'this clone is shallow, so merges cannot be judged in it',
-      'run `git fetch --unshallow` first',
-    )
-  }
-  await requireIdentity(repo.git)
+  // All are asked at once; of what is wrong, the first of these is told.
+  const checks = [requireGit(repo.git), requireCheckout(repo, config.branch), requireWhole(repo), requireIdentity(repo.git)]
+  for (const check of await Promise.allSettled(checks)) if (check.status === 'rejected') throw check.reason
   await requireWritable(repo.stateDir)
 }
 
@@ -89,15 +76,17 @@ export interface Base {
  * @param branch default branch, without `refs/heads/`
  * @param remote name of the git remote, or null to work with this clone alone
  * @param forge with `github` the remote alone counts: what this clone has beyond it is nobody's to publish but the person's
+ * @param isFetched whether the remote's branch has been fetched just now, so that it need not be asked again
  * @throws VT_NO_BRANCH when it is nowhere; VT_BASE_DIVERGED when both sides have commits of their own; VT_REMOTE when
  *   the remote is unknown, gone or refuses
  */
 export async function defaultBase(
   repo: Repository,
   { branch, remote, forge }: { branch: string; remote: string | null; forge?: Config['forge'] },
+  isFetched = false,
 ): Promise<Base> {
   const local = await resolveCommit(repo.git, `refs/heads/${requireRefName(branch)}`)
-  const upstream = remote === null ? undefined : await fetchBranch(repo, requireRefName(remote), branch)
+  const upstream = remote === null ? undefined : await upstreamOf(repo, requireRefName(remote), branch, isFetched)
   const fetched = remote !== null
   if (!local && !upstream) throw await noBranch(repo, branch)
   if (upstream && forge === 'github') return { commit: upstream, source: 'remote', fetched }
@@ -156,6 +145,22 @@ async function requireGit(git: Git): Promise<void> {
   throw surroundings('VT_GIT_OLD', `${text} is too old to judge merges with`, `install git ${OLDEST_GIT.join('.')} or newer`)
 }
 
+async function requireCheckout(repo: Repository, branch: string): Promise<void> {
+  if (repo.bare) {
+    throw surroundings('VT_BARE', `${repo.commonDir} is a bare repository`, 'clone it and run the command in the clone')
+  }
+  const ref = `refs/heads/${requireRefName(branch)}`
+  if ((await resolveCommit(repo.git, 'HEAD')) || (await resolveCommit(repo.git, ref))) return
+  throw surroundings('VT_UNBORN', 'this repository has no commit yet', 'make a first commit, then run the command again')
+}
+
+/** @see gitrepository-layout(5): without a file `shallow` a repository is whole, so git need not be asked */
+async function requireWhole(repo: Repository): Promise<void> {
+  const mayBeShallow = await stat(join(repo.commonDir, 'shallow')).then(Boolean, () => false)
+  if (!mayBeShallow || (await repo.git.text(['rev-parse', '--is-shallow-repository'])) !== 'true') return
+  throw surroundings('VT_SHALLOW', 'this clone is shallow, so merges cannot be judged in it', 'run `git fetch --unshallow` first')
+}
+
 /** git would otherwise make a name up from user and host, which must not get into commits. */
 async function requireIdentity(git: Git): Promise<void> {
   const named = ['GIT_AUTHOR_IDENT', 'GIT_COMMITTER_IDENT'].map((who) =>
@@ -178,6 +183,11 @@ async function requireWritable(folder: string): Promise<void> {
   } catch (cause) {
     throw fileError(cause, 'written', folder)
   }
+}
+
+async function upstreamOf(repo: Repository, remote: string, branch: string, isFetched: boolean): Promise<string | undefined> {
+  const seen = isFetched ? await resolveCommit(repo.git, `refs/remotes/${remote}/${branch}`) : undefined
+  return seen ?? fetchBranch(repo, remote, branch)
 }
 
 /**

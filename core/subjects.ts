@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ValuetrainError } from './errors.ts'
 import type { Git } from './git.ts'
 import { requireRevision } from './refs.ts'
+import { parseTree, type TreeEntry } from './tree-entries.ts'
 
 /** Folders under `.valuetrain` that hold the record of the work and are no part of what is judged. */
 const RECORDS = new Set(['tickets', 'issues'])
@@ -22,13 +23,6 @@ export async function subjectTrees(git: Git, commits: readonly string[]): Promis
   const inner = await readTrees(git, [...new Set(folders)])
   const subjects = new Map([...contents].map(([root, entries]) => [root, without(root, entries, inner)]))
   return new Map([...roots].map(([commit, root]) => [commit, subjects.get(root) as string]))
-}
-
-interface TreeEntry {
-  name: string
-  id: string
-  /** The entry as git stores it: mode, name and binary id. */
-  bytes: Buffer
 }
 
 function without(root: string, entries: readonly TreeEntry[], inner: ReadonlyMap<string, readonly TreeEntry[]>): string {
@@ -72,20 +66,6 @@ async function readTrees(git: Git, ids: readonly string[]): Promise<Map<string, 
     at = end + 1 + Number(size) + 1
   }
   return trees
-}
-
-/** @see gitformat-pack(5): a tree is entries of mode, a blank, the name, a NUL and the id's bytes */
-function parseTree(content: Buffer, idBytes: number): TreeEntry[] {
-  const entries: TreeEntry[] = []
-  for (let at = 0; at < content.length; ) {
-    const blank = content.indexOf(0x20, at)
-    const nul = content.indexOf(0, blank)
-    const end = nul + 1 + idBytes
-    const name = content.subarray(blank + 1, nul).toString('latin1')
-    entries.push({ name, id: content.subarray(nul + 1, end).toString('hex'), bytes: content.subarray(at, end) })
-    at = end
-  }
-  return entries
 }
 
 function idOf(line: string | undefined, commit: string): string {

@@ -4,6 +4,7 @@ import type { Git } from './git.ts'
 import { requireRevision } from './refs.ts'
 
 export { blobSizes, readBlobs } from './blobs.ts'
+export { listFolders } from './listing.ts'
 export { readerAt, readerOf, type TreeReader } from './reader.ts'
 
 /** One path that differs between two trees. The side on which it is not has mode `000000` and an id of zeros. */
@@ -19,7 +20,14 @@ export interface ChangedPath {
 
 /** Returns the commit a revision names, or undefined when it names none. */
 export async function resolveCommit(git: Git, rev: string): Promise<string | undefined> {
-  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${requireRevision(rev)}^{commit}`]
+  return resolveObject(git, `${requireRevision(rev)}^{commit}`)
+}
+
+/** Returns the id of what a name stands for, such as `<commit>:<path>`, or undefined when it stands for nothing. */
+export async function resolveObject(git: Git, name: string): Promise<string | undefined> {
+  const found = await git.objects?.look(name)
+  if (found !== undefined) return found === 'missing' ? undefined : found.id
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', requireRevision(name)]
   const { stdout, code } = await git.run(args, { okExit: [0, 1, 128] })
   return code === 0 ? stdout.trim() : undefined
 }

@@ -128,7 +128,7 @@ interface Registered {
 }
 
 async function register(repo: Repository, dir: string, branch: string, base: string): Promise<Registered> {
-  const tip = await tipOf(repo, branch)
+  const tip = await resolveCommit(repo.git, `refs/heads/${branch}`)
   if (tip !== undefined || (await exists(dir)) || (await hasRecord(repo, dir))) {
     const adopted = await adopt(repo, dir, branch)
     if (adopted) return { isNew: false, madeBranch: false }
@@ -141,7 +141,7 @@ async function register(repo: Repository, dir: string, branch: string, base: str
     await beginOpening(await gitDirOf(dir))
   } catch (cause) {
     await discard(repo, dir, branch, madeBranch ? base : undefined)
-    throw cause
+    throw (madeBranch ? await takenBeside(repo, branch) : undefined) ?? cause
   }
   return { isNew: true, madeBranch }
 }
@@ -171,23 +171,18 @@ async function hasRecord(repo: Repository, dir: string): Promise<boolean> {
   return names.some((name) => name.startsWith(basename(dir)))
 }
 
-/** Returns the branch's commit, undefined when there is none. @throws VT_BRANCH_TAKEN when another branch's name is in the way */
-async function tipOf(repo: Repository, branch: string): Promise<string | undefined> {
+/** Returns why a branch could not be made, when another one's name is in the way: one is a folder of the other. */
+async function takenBeside(repo: Repository, branch: string): Promise<ValuetrainError | undefined> {
   const ref = `refs/heads/${branch}`
   const above = ref.split('/').map((_, end, parts) => parts.slice(0, end).join('/'))
   const names = above.filter((name) => name.startsWith('refs/heads/'))
-  const found = await repo.git.text(['for-each-ref', '--format=%(refname) %(objectname)', '--', ...names, ref])
-  for (const [name = '', tip] of found.split('\n').map((line) => line.split(' '))) {
-    if (name === ref) return tip
-    if (names.includes(name) || name.startsWith(`${ref}/`)) {
-      const other = name.slice('refs/heads/'.length)
-      throw new ValuetrainError('VT_BRANCH_TAKEN', `branch ${branch} cannot be made beside branch ${other}`, {
-        kind: 'environment',
-        hint: `rename that one: \`git branch -m ${other} <name>\``,
-      })
-    }
-  }
-  return undefined
+  const found = (await repo.git.text(['for-each-ref', '--format=%(refname)', '--', ...names, ref])).split('\n')
+  const other = found.find((name) => names.includes(name) || name.startsWith(`${ref}/`))?.slice('refs/heads/'.length)
+  if (other === undefined) return undefined
+  return new ValuetrainError('VT_BRANCH_TAKEN', `branch ${branch} cannot be made beside branch ${other}`, {
+    kind: 'environment',
+    hint: `rename that one: \`git branch -m ${other} <name>\``,
+  })
 }
 
 /** A branch that is merely behind, with no work of its own, is moved to the base. @throws VT_BRANCH_TAKEN */

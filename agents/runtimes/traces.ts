@@ -16,19 +16,24 @@ export interface Traces {
 /** Looks at a worktree before a turn: files, staged or not, the branch and its commit. Git runs nothing of the worktree. */
 export async function openTraces({ cwd, turn }: Pick<TurnRequest, 'cwd' | 'turn'>, env: NodeJS.ProcessEnv): Promise<Traces> {
   const git = openGit(cwd, env)
-  const look = async () => ({
-    files: await fingerprintOf(git, [], ''),
-    branch: await git.text(['symbolic-ref', '--quiet', 'HEAD']),
-    commit: await git.text(['rev-parse', 'HEAD']),
-  })
-  const folder = await git.text(['rev-parse', '--absolute-git-dir'])
-  const locks = async () => (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'))
-  const earlier = new Set(await locks())
+  const look = async () => {
+    const [files, branch, place] = await Promise.all([
+      fingerprintOf(git, [], ''),
+      git.text(['symbolic-ref', '--quiet', 'HEAD']),
+      git.text(['rev-parse', '--absolute-git-dir', 'HEAD']),
+    ])
+    // The folder's name may hold any character, the commit none.
+    const end = place.lastIndexOf('\n')
+    return { files, branch, folder: place.slice(0, end), commit: place.slice(end + 1) }
+  }
   const before = await look()
+  const locks = async () => (await readdir(before.folder).catch(() => [])).filter((name) => name.endsWith('.lock'))
+  const earlier = new Set(await locks())
   return {
     async compare() {
       for (const name of await locks()) {
-        if (!earlier.has(name)) await rename(join(folder, name), join(folder, `${name}.left-${turn}`)).catch(() => {})
+        if (!earlier.has(name))
+          await rename(join(before.folder, name), join(before.folder, `${name}.left-${turn}`)).catch(() => {})
       }
       const after = await look().catch((error: unknown) => error as Error)
       if (after instanceof Error) return { changed: true, spoilt: 'its worktree is no longer one that git can read' }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { canonicalJson, digestOf } from '../../core/canonical.ts'
 import type { Git } from '../../core/git.ts'
 import { requireRefName } from '../../core/refs.ts'
+import { readBlobs, resolveObject } from '../../core/tree.ts'
 
 const FOLDER = 'refs/valuetrain/intents'
 
@@ -47,10 +48,7 @@ export function digestOfText(title: string, body: string): string {
  */
 export function openIntents(git: Git, remote: string | null, access: () => Promise<Record<string, string>>): Intents {
   const shared = remote === null ? undefined : requireRefName(remote)
-  const objectOf = async (issue: number) => {
-    const found = await git.run(['rev-parse', '--verify', '--quiet', `${FOLDER}/${issue}`], { okExit: [0, 1] })
-    return found.code === 0 ? found.stdout.trim() : undefined
-  }
+  const objectOf = (issue: number) => resolveObject(git, `${FOLDER}/${issue}`)
   // What an object holds never changes, and there is a look every few seconds.
   const contents = new Map<string, Intent | undefined>()
   const contentOf = async (issue: number, object: string) => {
@@ -114,9 +112,9 @@ export function openIntents(git: Git, remote: string | null, access: () => Promi
 }
 
 async function readIntent(git: Git, issue: number, object: string): Promise<Intent | undefined> {
-  const found = await git.run(['cat-file', 'blob', object], { okExit: [0, 128] })
+  const [found] = await readBlobs(git, [object])
   try {
-    const intent = JSON.parse(found.stdout) as Intent
+    const intent = JSON.parse(found?.toString('utf8') ?? '') as Intent
     const isSound = intent.v === 1 && intent.issue === issue && intent.digest === digestOfText(intent.title, intent.body)
     // Anything else was not written by us, and the text is kept anew.
     return isSound ? intent : undefined
