@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { TicketView } from '../conductor/survey.ts'
+import type { TicketView } from '../conductor/view.ts'
 import { openGit } from '../core/git.ts'
 import type { Context } from './context.ts'
 

@@ -4,7 +4,6 @@ import type { FileReader } from '../core/contracts/method.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import { parseFrontMatter } from '../core/frontmatter.ts'
 import { readerAt } from '../core/reader.ts'
-import { resolveCommit } from '../core/tree.ts'
 import { loadSession } from '../sessions/index.ts'
 import type { Job } from './job.ts'
 import { foldTicket } from './state.ts'
@@ -22,7 +21,7 @@ const STRETCHES = 8
  * where no agent of this ticket can have put them, and what earlier stretches of the issue decided and left.
  */
 export async function briefSources({ desk, definitions }: Pick<Job, 'desk' | 'definitions'>): Promise<BriefSources> {
-  const reader = readerAt(desk.git, definitions.commit)
+  const reader = readerAt(desk.ports.repository.git, definitions.commit)
   const [instructions, risks, earlier] = await Promise.all([instructionsOf(reader), risksOf(reader), earlierOf(desk)])
   return { instructions, risks, earlier }
 }
@@ -64,14 +63,13 @@ function stateOf(text: string, path: string): string {
   }
 }
 
-async function earlierOf({ state, git }: Job['desk']): Promise<BriefSources['earlier']> {
+async function earlierOf(desk: Job['desk']): Promise<BriefSources['earlier']> {
+  const { state, ports } = desk
   const earlier: BriefSources['earlier'] = []
   let ticket = state.ledger.opened?.after
   while (ticket !== undefined && earlier.length < STRETCHES) {
     const folder = ticketFolder(ticket)
-    const base = await resolveCommit(git, 'HEAD')
-    if (base === undefined) break
-    const { entries } = await loadSession(readerAt(git, base), ticket)
+    const { entries } = await loadSession(readerAt(ports.repository.git, await desk.tip()), ticket)
     if (entries.length === 0) break
     const { ledger, control } = foldTicket(ticket, entries)
     earlier.unshift({ ticket, folder, mode: control.mode ?? 'build', decisions: ledger.notes, handOffs: ledger.handOffs })

@@ -9,10 +9,10 @@ import { readSummary } from '../gates/index.ts'
 import { stretches } from '../modes/index.ts'
 import { changeBody } from './change-body.ts'
 import type { Definitions } from './definitions.ts'
+import { lookAtTickets } from './done.ts'
 import type { Job } from './job.ts'
 import type { Ports } from './ports.ts'
 import { commitRecord } from './record.ts'
-import { findTickets } from './sources.ts'
 import type { TicketState } from './state.ts'
 
 /** A ticket whose change is told about on a forge. */
@@ -58,7 +58,7 @@ export async function openDraft(job: Job, forge: HostedForge): Promise<void> {
   }
   if (!(await desk.publish())) return
   await desk.renew()
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   const reviewers = await chooseReviewers(desk.ports, config, desk.ticket)
   const draft = await forge.openChange({
     ticket: desk.ticket,
@@ -85,7 +85,7 @@ export async function reportStanding(job: Job, forge: HostedForge): Promise<void
   const { desk, definitions } = job
   const { control } = desk.state
   if (knownChange(desk.state, definitions.config) === undefined) return
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   const reports = control.required.map(({ gate }) => reportOf(gate, control.results[gate]))
   await desk.renew()
   await forge.reportGates(head, reports, { title: `${control.phase}: ${tally(reports)}`, text: lines(reports) })
@@ -198,7 +198,7 @@ export function openByReviewer(states: readonly TicketState[]): Map<string, numb
 async function chooseReviewers(ports: Ports, config: Config, ticket: string): Promise<string[]> {
   const { reviewers } = config.delivery
   if (reviewers.length < 2) return [...reviewers]
-  const others = (await findTickets(ports.repository, config)).filter((found) => found.ticket !== ticket)
+  const others = (await lookAtTickets(ports.repository, config)).open.filter((found) => found.ticket !== ticket)
   const open = openByReviewer(others.map(({ state }) => state))
   const least = reviewers.toSorted((a, b) => (open.get(a) ?? 0) - (open.get(b) ?? 0))[0]
   return least === undefined ? [] : [least]

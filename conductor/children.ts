@@ -5,9 +5,9 @@ import { ValuetrainError } from '../core/errors.ts'
 import { parseMapping } from '../core/frontmatter.ts'
 import { readerOf } from '../core/reader.ts'
 import { hostedOf } from './change.ts'
+import { isIssueDone } from './done.ts'
 import type { Job, Step } from './job.ts'
 import { commitRecord } from './record.ts'
-import { isIssueDone } from './sources.ts'
 import { strike, wait } from './work.ts'
 
 /** What a phase that opens child tickets leaves in its artifacts: `children.yaml`. */

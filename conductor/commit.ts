@@ -131,14 +131,14 @@ async function commitStaged(
   intent: string,
   hooks: boolean,
 ): Promise<Made | { refused: string }> {
-  const before = await desk.git.text(['rev-parse', 'HEAD'])
+  const before = await desk.tip()
   const done = await desk.git.run(['commit', '--quiet', '--file=-'], {
     input: workMessage({ desk, definitions, ...job }, intent),
     hooks,
     okExit: [0, 1, 128],
     timeoutMs: definitions.config.limits.gateMs,
   })
-  const commit = await desk.git.text(['rev-parse', 'HEAD'])
+  const commit = await desk.tip()
   if (commit === before) return { refused: done.stderr.trim().split('\n').slice(-5).join(' / ') || `exit code ${done.code}` }
   return measure({ desk }, commit)
 }

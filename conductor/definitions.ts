@@ -5,6 +5,7 @@ import type { GateSpec } from '../core/contracts/gate.ts'
 import type { Method, PipelineSpec } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { type LoadedExtensions, loadExtensions } from '../core/extensions.ts'
+import { openMemory } from '../core/memory.ts'
 import { readerAt } from '../core/reader.ts'
 import type { Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
@@ -25,10 +26,22 @@ export interface Definitions {
   digest: string
 }
 
-/** Returns configuration, method and gates of one commit; nothing of the working tree is read. */
-export async function loadDefinitions(repository: Repository, commit: string): Promise<Definitions> {
+/** A commit says the same for ever, and one look asks many times. */
+const definitionsAt = openMemory<Definitions>(16)
+const configAt = openMemory<{ config: Config; found: boolean }>(64)
+
+/**
+ * Returns configuration, method and gates of one commit; nothing of the working tree is read.
+ */
+export function loadDefinitions(repository: Repository, commit: string): Promise<Definitions> {
+  const read = () => readDefinitions(repository, commit)
+  // A branch moves; only an id stands for the same for ever.
+  return isId(commit) ? definitionsAt(keyOf(repository, commit), read) : read()
+}
+
+async function readDefinitions(repository: Repository, commit: string): Promise<Definitions> {
   const reader = readerAt(repository.git, commit)
-  const { config, found } = await readConfig(reader)
+  const { config, found } = await readCommitted(repository, commit)
   const method = await loadMethod(reader, config)
   const extensions = await loadCommittedExtensions(repository, config, commit)
   const gates = resolveGates({ config, method, extensionGates: extensions.gates })
@@ -51,11 +64,24 @@ export async function loadDefinitions(repository: Repository, commit: string): P
  */
 export async function committedConfig(repository: Repository): Promise<Config> {
   const head = await resolveCommit(repository.git, 'HEAD')
-  if (head !== undefined) return (await readConfig(readerAt(repository.git, head))).config
+  if (head !== undefined) return (await readCommitted(repository, head)).config
   throw new ValuetrainError('VT_UNBORN', 'this repository has no commit yet', {
     kind: 'environment',
     hint: 'commit something first; work starts from a commit',
   })
+}
+
+function readCommitted(repository: Repository, commit: string): Promise<{ config: Config; found: boolean }> {
+  const read = () => readConfig(readerAt(repository.git, commit))
+  return isId(commit) ? configAt(keyOf(repository, commit), read) : read()
+}
+
+function isId(rev: string): boolean {
+  return /^[0-9a-f]{40}$|^[0-9a-f]{64}$/.test(rev)
+}
+
+function keyOf({ commonDir }: Repository, commit: string): string {
+  return `${commit} ${commonDir}`
 }
 
 /** Extension modules run from a checkout of the commit, so that an uncommitted edit is never loaded. */

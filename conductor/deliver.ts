@@ -27,7 +27,7 @@ export async function deliver(job: Job): Promise<Step> {
   const { repository } = desk.ports
   const base = await defaultBase(repository, definitions.config)
   await commitRecord(desk, 'Record the work')
-  const tip = await desk.git.text(['rev-parse', 'HEAD'])
+  const tip = await desk.tip()
   const merged = await mergeTree(desk.git, base.commit, tip)
   if ('conflicts' in merged) return takeInBase(job, base.commit, merged.conflicts)
   const head = hostedOf(desk.ports) ? await bringUpToDate(job, base.commit, tip, merged.tree) : tip

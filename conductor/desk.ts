@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Actor, EventData, EventInput, EventType, PlacedEntry } from '../core/contracts/event.ts'
 import { branchOf, type ModeId, ticketFolder } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
@@ -9,6 +9,7 @@ import { machineFacts } from '../core/privacy.ts'
 import { pushBranch } from '../core/push.ts'
 import { readerOf } from '../core/reader.ts'
 import { restoreCommitted, takeRescue } from '../core/rescue.ts'
+import { resolveCommit } from '../core/tree.ts'
 import { openWorktree, type Worktree, worktreeRoot } from '../core/worktree.ts'
 import {
   loadSession,
@@ -48,6 +49,8 @@ export interface Desk extends RecordedTicket {
    * @throws VT_LEASE_LOST, VT_BRANCH_MOVED
    */
   publish(): Promise<boolean>
+  /** Returns the commit the worktree stands on. */
+  tip(): Promise<string>
   /** Makes sure that the claim is still ours, before something that no claim can fence. @throws VT_LEASE_LOST, VT_REMOTE */
   renew(): Promise<void>
   /** Lets go of the session file without ending the segment, as a killed process would; nothing when it has ended. */
@@ -237,13 +240,19 @@ class OpenDesk implements Desk {
     await this.publish()
   }
 
+  async tip(): Promise<string> {
+    // Any worktree knows every other's HEAD, so one process of git answers for all.
+    const head = await resolveCommit(this.ports.repository.git, `worktrees/${basename(this.worktree.gitDir)}/HEAD`)
+    return head ?? this.git.text(['rev-parse', 'HEAD'])
+  }
+
   renew(): Promise<void> {
     return renewLease(this.ports.repository, this.#lease)
   }
 
   async publish(): Promise<boolean> {
     if (this.#lease.remote === null) return true
-    const head = await this.git.text(['rev-parse', 'HEAD'])
+    const head = await this.tip()
     try {
       await pushBranch(this.ports.repository, this.#lease, branchOf(this.ticket), head)
       return true

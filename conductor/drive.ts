@@ -1,14 +1,14 @@
 import { ValuetrainError } from '../core/errors.ts'
 import { requireHeld } from '../core/jail-probe.ts'
-import { fetchTickets } from '../core/remote-branches.ts'
+import { fetchTickets, listTicketBranches } from '../core/remote-branches.ts'
 import { type Bell, openBell } from './bell.ts'
 import { hostedOf } from './change.ts'
 import { committedConfig } from './definitions.ts'
+import { doneIssues, lookAtTickets, type Tickets } from './done.ts'
 import { keepListening } from './listen.ts'
 import type { Ports } from './ports.ts'
 import { resting, withinReview } from './resting.ts'
 import { type RunOutcome, runIssue } from './run.ts'
-import { doneIssues, findTickets } from './sources.ts'
 import type { TicketState } from './state.ts'
 import { freeForsaken, listArrived } from './take-down.ts'
 
@@ -51,9 +51,9 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
   let failures = 0
   let paused: string | undefined
   let passed: Drive['passed'] = []
-  const begin = (issue: number) => {
+  const begin = (issue: number, isFetched: boolean) => {
     order.push(issue)
-    const work = runOne(ports, issue, options).then((outcome) => {
+    const work = runOne(ports, issue, options, isFetched).then((outcome) => {
       running.delete(issue)
       if (outcome === undefined) {
         elsewhere.add(issue)
@@ -90,7 +90,7 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
       if (mayBegin()) {
         const queue = await look(new Set([...running.keys(), ...elsewhere]))
         passed = queue?.passed ?? passed
-        for (const issue of queue?.ready ?? []) if (mayBegin()) begin(issue)
+        for (const issue of queue?.ready ?? []) if (mayBegin()) begin(issue, queue?.isFetched === true)
       }
       if (running.size > 0) {
         await oneEndsOr(mayBegin() && !options.once ? pause : undefined)
@@ -130,18 +130,23 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
 
 /**
  * Returns the issues that can be worked now: tickets under way that nobody works first, then the queue in the order of
- * selection; and why the others are passed over.
+ * selection; why the others are passed over; and whether the remote was fetched for it.
  */
 export async function readyIssues(
   ports: Ports,
   running: ReadonlySet<number>,
   seen: ReadonlyMap<number, RunOutcome>,
   merge?: 'auto' | 'person',
-): Promise<{ ready: number[]; passed: { number: number; why: string }[] }> {
+): Promise<{ ready: number[]; passed: { number: number; why: string }[]; isFetched: boolean }> {
   const { repository, forge } = ports
   const config = await committedConfig(repository)
-  await fetchTickets(repository, config)
-  const tickets = await findTickets(repository, config)
+  // The forge is asked while this clone is looked at; what is wrong here is told first.
+  const listed = forge.listIssues()
+  listed.catch(() => {})
+  const isFetched = await fetchTickets(repository, config)
+  const branches = await listTicketBranches(repository.git, config.remote)
+  const look = await lookAtTickets(repository, config, { branches, isFetched })
+  const tickets = look.open
   const stopped = new Map<number, string>()
   for (const { issue, state } of tickets) {
     const why = whyStopped(state)
@@ -151,34 +156,34 @@ export async function readyIssues(
     ports,
     config,
     tickets.filter((found) => !seen.has(found.issue)),
+    branches,
     merge,
   ))
     stopped.set(issue, why)
-  const issues = await forge.listIssues()
-  const done = await doneIssues(ports, tickets)
+  const issues = await listed
+  const done = await doneIssues(ports, look)
   const claimed = new Set([...running, ...done.keys(), ...stopped.keys()])
   const open = issues.map((issue) => (done.has(issue.number) ? { ...issue, state: 'closed' as const } : issue))
   const { ready, passed } = ports.select(open, { labels: config.labels, claimed, underWay: running })
   const reasons = passed.map(({ number, why }) => ({ number, why: done.has(number) ? 'done' : (stopped.get(number) ?? why) }))
-  const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), tickets, number))
-  const arrived = hostedOf(ports) ? (await listArrived(ports, config)).map(({ issue }) => issue) : []
+  const numbers = ready.map(({ number }) => number).filter((number) => !isSettled(seen.get(number), look, number))
+  const arrived = hostedOf(ports) ? (await listArrived(ports, config, branches)).map(({ issue }) => issue) : []
   const first = [...new Set(arrived)].filter((issue) => !running.has(issue) && !seen.has(issue))
   const queue = [...first, ...numbers.filter((number) => !first.includes(number))]
   await freeForsaken(ports, config, (issue) => !queue.includes(issue))
-  return withinReview(queue, reasons, config, tickets, running)
+  return { ...withinReview(queue, reasons, config, look, running), isFetched }
 }
 
 /** Within one look an issue that has just stopped is not taken again, unless its children have got it going. */
-function isSettled(
-  outcome: RunOutcome | undefined,
-  tickets: readonly { issue: number; state: TicketState }[],
-  issue: number,
-): boolean {
+function isSettled(outcome: RunOutcome | undefined, { done, open }: Tickets, issue: number): boolean {
   if (outcome === undefined) return false
   if (outcome.outcome !== 'waiting') return true
-  const waiting = tickets.find((found) => found.issue === issue && found.state.status === 'waiting')?.state
+  const waiting = open.find((found) => found.issue === issue && found.state.status === 'waiting')?.state
   if (waiting?.ledger.waiting?.reason !== 'children') return true
-  const ended = new Set(tickets.filter(({ state }) => state.status === 'done').map((found) => found.issue))
+  const ended = new Set([
+    ...[...done.values()].map(({ view }) => view.issue),
+    ...open.filter((found) => found.done).map((found) => found.issue),
+  ])
   return !waiting.ledger.children.every((child) => child.done || (child.issue !== undefined && ended.has(child.issue)))
 }
 
@@ -190,9 +195,9 @@ function whyStopped(state: TicketState): string | undefined {
 }
 
 /** Works one issue; undefined when another process holds it. One issue's trouble never stops the others. */
-async function runOne(ports: Ports, issue: number, options: DriveOptions): Promise<RunOutcome | undefined> {
+async function runOne(ports: Ports, issue: number, options: DriveOptions, isFetched: boolean): Promise<RunOutcome | undefined> {
   try {
-    return await runIssue(ports, { issue, unattended: true, ...(options.merge ? { merge: options.merge } : {}) })
+    return await runIssue(ports, { issue, unattended: true, isFetched, ...(options.merge ? { merge: options.merge } : {}) })
   } catch (error) {
     if (!(error instanceof ValuetrainError) || error.kind === 'internal') throw error
     if (error.code === 'VT_LEASE_HELD') return undefined

@@ -23,7 +23,7 @@ export const SUMMARY_FILE = 'change-summary.md'
 export async function renderPapers(job: Job): Promise<Step> {
   const { desk, definitions } = job
   const path = `${ticketFolder(desk.ticket)}/artifacts/${SUMMARY_FILE}`
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   const text = await renderSummary({
     git: desk.git,
     base: await branchedFrom(job, head),
@@ -50,7 +50,7 @@ export async function judgePhase(job: Job): Promise<Step> {
   }
   const { specs } = phaseGates(definitions, pipeline, control.phase as string)
   await commitRecord(desk, `Record the work on ${control.phase}`)
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   await judgeOn(job, definitions, specs, { stage: 'advance', base: await branchedFrom(job, head), head })
   await tickItems(job)
   return decidePhase(job, await subjectTree(desk.git, 'HEAD'))

@@ -3,10 +3,11 @@ import { branchOf } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { type Bell, openBell } from './bell.ts'
 import { committedConfig } from './definitions.ts'
+import { lookAtTickets } from './done.ts'
 import { commandIn, type ForgeCommand } from './forge-commands.ts'
 import { type Act, operate } from './operate.ts'
 import type { Ports } from './ports.ts'
-import { type FoundTicket, findTickets } from './sources.ts'
+import type { FoundTicket } from './sources.ts'
 
 /** What was answered since this program began, so that a word which left no entry is not looked up again and again. */
 export type Heard = Set<string>
@@ -52,7 +53,9 @@ export async function keepListening(
  */
 export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Promise<void> {
   const config = await committedConfig(ports.repository)
-  const live = (await findTickets(ports.repository, config)).filter(({ done, state }) => !done && state.status !== 'aborted')
+  const live = (await lookAtTickets(ports.repository, config)).open.filter(
+    ({ done, state }) => !done && state.status !== 'aborted',
+  )
   if (live.length === 0) return
   const acted = new Set(live.flatMap(({ session }) => session.entries.flatMap(({ data }) => data?.via?.id ?? [])))
   const isNew = (id: string) => !acted.has(id) && !heard.has(id)

@@ -1,9 +1,10 @@
 import { branchOf } from '../core/contracts/names.ts'
 import { phaseGates } from './definitions.ts'
 import { readyIssues } from './drive.ts'
+import { nextTicket, type Wanted } from './next.ts'
+import { asPhase } from './opening.ts'
 import type { Ports } from './ports.ts'
 import { isRouted, routedLabels } from './route.ts'
-import { asPhase, nextTicket, type RunOptions } from './run.ts'
 
 /** What a run would do and why; nothing is changed to find out. */
 export interface RunPlan {
@@ -23,7 +24,7 @@ export interface RunPlan {
 }
 
 /** Returns what `run` would do for an issue. */
-export async function planRun(ports: Ports, options: RunOptions): Promise<RunPlan> {
+export async function planRun(ports: Ports, options: Wanted): Promise<RunPlan> {
   const issue = await ports.forge.readIssue(options.issue)
   const next = await nextTicket(ports, options)
   const nothing = { issue: issue.number, title: issue.title, phases: [], unjudged: [] }

@@ -3,9 +3,9 @@ import type { Git } from '../core/git.ts'
 import { trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
 import { changedPaths, mergeTree, resolveCommit } from '../core/tree.ts'
+import { lookAtTickets } from './done.ts'
 import type { Job, Step } from './job.ts'
 import { commitRecord } from './record.ts'
-import { findTickets } from './sources.ts'
 import { takeInBase } from './take-in.ts'
 import { wait } from './work.ts'
 
@@ -59,7 +59,7 @@ export async function lookAround(job: Job): Promise<Step> {
   const { repository } = desk.ports
   const { config } = definitions
   const { opened } = desk.state.ledger
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   const base = (await defaultBase(repository, config)).commit
   if (config.drive.clashes === 'rebase') {
     const merged = await mergeTree(desk.git, base, head)
@@ -83,7 +83,8 @@ export async function lookAround(job: Job): Promise<Step> {
 /** Tells whether the ticket another one waits for is out of the way: merged, gone, or stopped so that waiting is in vain. */
 export async function clashIsOver(job: Pick<Job, 'definitions'> & { ports: Job['desk']['ports'] }, on: string): Promise<boolean> {
   const issue = Number(/^#(\d+) /.exec(on)?.[1])
-  const found = (await findTickets(job.ports.repository, job.definitions.config)).filter((ticket) => ticket.issue === issue)
+  const { open } = await lookAtTickets(job.ports.repository, job.definitions.config)
+  const found = open.filter((ticket) => ticket.issue === issue)
   return !found.some(({ done, state }) => !done && !STOPPED.has(state.status))
 }
 
@@ -93,7 +94,7 @@ async function liveOthers({ desk, definitions }: Job): Promise<Blip[]> {
   const { repository } = desk.ports
   const { remote } = definitions.config
   const others: Blip[] = []
-  for (const { ticket, issue, done, state } of await findTickets(repository, definitions.config)) {
+  for (const { ticket, issue, done, state } of (await lookAtTickets(repository, definitions.config)).open) {
     if (ticket === desk.ticket || done || STOPPED.has(state.status)) continue
     const refs = [`refs/heads/${branchOf(ticket)}`, ...(remote === null ? [] : [trackingRef(remote, branchOf(ticket))])]
     const [here, there] = await Promise.all(refs.map((ref) => resolveCommit(repository.git, ref)))

@@ -1,8 +1,9 @@
 import type { Config } from '../core/config.ts'
 import type { HostedForge } from '../core/contracts/forge.ts'
-import { listTicketBranches } from '../core/remote-branches.ts'
+import type { TicketBranch } from '../core/remote-branches.ts'
 import { hostedOf, knownChange, openByReviewer } from './change.ts'
 import { moveOf } from './change-move.ts'
+import type { Tickets } from './done.ts'
 import type { Ports } from './ports.ts'
 import type { FoundTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
@@ -16,14 +17,14 @@ export function withinReview(
   ready: readonly number[],
   passed: { number: number; why: string }[],
   config: Config,
-  tickets: readonly FoundTicket[],
+  tickets: Pick<Tickets, 'done' | 'open'>,
   running: ReadonlySet<number>,
 ): { ready: number[]; passed: { number: number; why: string }[] } {
   const { reviewers, openPerReviewer } = config.delivery
   if (openPerReviewer === null) return { ready: [...ready], passed }
-  const live = tickets.filter(({ done }) => !done)
+  const live = tickets.open.filter(({ done }) => !done)
   const open = [...openByReviewer(live.map(({ state }) => state)).values()].reduce((sum, count) => sum + count, 0)
-  const begun = new Set(tickets.map(({ issue }) => issue))
+  const begun = new Set([...tickets.open.map(({ issue }) => issue), ...[...tickets.done.values()].map(({ view }) => view.issue)])
   let room = openPerReviewer * Math.max(1, reviewers.length) - open - [...running].filter((issue) => !begun.has(issue)).length
   const kept: number[] = []
   const why = `review limit: ${open} of ${openPerReviewer * Math.max(1, reviewers.length)} pull requests are open`
@@ -38,11 +39,14 @@ export function withinReview(
 /**
  * Returns the issues whose ticket rests: waiting for a time that has not come, or delivered with nothing for us to do, as
  * the forge tells of it. Looking takes no claim, and costs nothing on a forge that says "not modified".
+ *
+ * @param branches the tickets' branches, just listed
  */
 export async function resting(
   ports: Ports,
   config: Config,
   tickets: readonly FoundTicket[],
+  branches: readonly TicketBranch[],
   merge: 'auto' | 'person' = config.merge,
 ): Promise<Map<number, string>> {
   const rests = new Map<number, string>()
@@ -53,20 +57,20 @@ export async function resting(
     if (state.status === 'waiting' && isTimed && Date.parse(waiting.until as string) > ports.clock.now())
       rests.set(issue, `waits until ${waiting.until}: ${waiting.on}`)
     if (done || state.status !== 'delivered' || hosted === undefined) continue
-    const why = await restsAtForge(ports, hosted, state, config, merge)
+    const branch = branches.find(({ ticket }) => ticket === state.ticket)
+    const why = await restsAtForge(hosted, state, branch, config, merge)
     if (why !== undefined) rests.set(issue, why)
   }
   return rests
 }
 
 async function restsAtForge(
-  { repository }: Ports,
   forge: HostedForge,
   state: TicketState,
+  branch: TicketBranch | undefined,
   config: Config,
   merge: 'auto' | 'person',
 ): Promise<string | undefined> {
-  const [branch] = (await listTicketBranches(repository.git, config.remote)).filter(({ ticket }) => ticket === state.ticket)
   // What has not been pushed, or has gone from there, is for its owner to settle.
   if (branch?.remote === undefined || (branch.local !== undefined && branch.local !== branch.remote)) return undefined
   const change = knownChange(state, config) ?? (await forge.findChange(state.branch))

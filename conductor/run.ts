@@ -1,49 +1,44 @@
 import { digestOf } from '../core/canonical.ts'
-import type { Config } from '../core/config.ts'
 import type { HostedForge } from '../core/contracts/forge.ts'
-import type { Issue } from '../core/contracts/issue.ts'
-import type { PhaseSpec, PipelineSpec } from '../core/contracts/method.ts'
 import type { ModeId } from '../core/contracts/names.ts'
-import { MODES, ticketOf } from '../core/contracts/names.ts'
+import { MODES } from '../core/contracts/names.ts'
 import { removeAbandoned } from '../core/disposable.ts'
 import { ValuetrainError } from '../core/errors.ts'
-import { type Lease, releaseLease, renewLease, takeLease } from '../core/lease.ts'
+import { type Lease, releaseLease, takeLease } from '../core/lease.ts'
 import { reapLeftovers } from '../core/process.ts'
-import { fetchTickets, trackingRef } from '../core/remote-branches.ts'
-import { defaultBase, requireWorkable } from '../core/repository.ts'
-import { stretches } from '../modes/index.ts'
-import { catchUp, type SetAside } from './catch-up.ts'
+import { fetchTickets } from '../core/remote-branches.ts'
+import { catchUp } from './catch-up.ts'
 import { holdBack, hostedOf, ifReached, openDraft, reportStanding, sayStopped } from './change.ts'
 import { settleChildren } from './children.ts'
 import { commitWork } from './commit.ts'
-import { committedConfig, type Definitions, loadDefinitions, pipelineNamed } from './definitions.ts'
+import { committedConfig } from './definitions.ts'
 import { deliver, inMergeTurn, mergeDelivered } from './deliver.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { foldInbox, watchInbox } from './inbox.ts'
 import type { Job, Step } from './job.ts'
 import { judgePhase, renderPapers } from './judge.ts'
+import { keepingLease } from './keeping.ts'
 import type { Due } from './machine.ts'
+import { type NextTicket, nextTicket, refind, seeIssue, seeTidied, type Wanted } from './next.ts'
+import { openingOf, readyToBegin } from './opening.ts'
 import type { Ports } from './ports.ts'
 import { lookAround } from './radar.ts'
 import { commitTail } from './record.ts'
-import { isRouted, routedLabels } from './route.ts'
 import { type Settled, settleChange } from './settle.ts'
-import { type FoundTicket, findTicket, ticketsOfIssue } from './sources.ts'
+import type { FoundTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
-import { freeForsaken, listArrived, takeDown } from './take-down.ts'
+import { freeForsaken, takeDown } from './take-down.ts'
 import { waitIsOver } from './waiting.ts'
 import { briefRole, enterPhase, workTurn } from './work.ts'
 
-export interface RunOptions {
-  issue: number
-  pipeline?: string
-  /** Runtime to use instead of what labels and configuration say. */
-  agent?: string
+export interface RunOptions extends Wanted {
   merge?: 'auto' | 'person'
   /** Stop before leaving this mode. */
   until?: ModeId
   /** Nobody is there: a hand-off to a person is not taken as done because the issue is run again. */
   unattended?: boolean
+  /** The remote has been fetched just now, so that the first look need not do it again. */
+  isFetched?: boolean
 }
 
 export interface RunOutcome {
@@ -51,19 +46,6 @@ export interface RunOutcome {
   issue: number
   ticket?: string
   reasons: string[]
-}
-
-/** What an issue's next ticket is: an open one to go on with, or one to open. */
-export interface NextTicket {
-  ticket: string
-  pipeline: PipelineSpec
-  phases: PhaseSpec[]
-  found: FoundTicket | undefined
-  definitions: Definitions
-  /** The ticket of the stretch before. */
-  after: string | undefined
-  /** What this clone had of the ticket beyond what counts, and where it is kept. */
-  setAside?: SetAside | undefined
 }
 
 /** What each due thing is done by. */
@@ -86,19 +68,17 @@ const ACTIVITIES: Record<Exclude<Due, 'merge'>, (job: Job) => Promise<Step>> = {
  */
 export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOutcome> {
   const { repository } = ports
-  for (;;) {
+  for (let isFetched = options.isFetched === true; ; isFetched = false) {
     const shared = await committedConfig(repository)
-    await fetchTickets(repository, shared)
-    if (hostedOf(ports)) await tidyArrived(ports, options.issue, shared)
-    const seen = await seenOf(ports, options.issue, shared)
-    const next = await nextTicket(ports, options)
+    isFetched ||= await fetchTickets(repository, shared)
+    const seen = await seeTidied(ports, options.issue, shared, isFetched)
+    const next = await nextTicket(ports, options, seen)
     const standing = next === 'done' ? undefined : next.found && stoppedOutcome(options.issue, next.found.state)
     if (next === 'done' || standing) await freeForsaken(ports, shared, (issue) => issue === options.issue)
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
     if (standing) return standing
-    const needs = next.found ? undefined : await needsOf(ports, options, next)
+    const { needs, issue } = await readyToBegin(ports, options, next)
     if (needs) return { outcome: 'waiting', issue: options.issue, reasons: [needs] }
-    await requireWorkable(repository, next.definitions.config)
     const lease = await takeLease(repository, {
       issue: options.issue,
       remote: next.definitions.config.remote,
@@ -112,12 +92,13 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
       await reapLeftovers(repository.stateDir)
       await removeAbandoned(repository)
       // Between the look and the claim another owner may have gone on, or finished; what was seen then is over.
-      await fetchTickets(repository, shared)
-      const now = (await seenOf(ports, options.issue, shared)) === seen ? next : await nextTicket(ports, options)
+      const isFetchedNow = await fetchTickets(repository, shared)
+      const seenNow = await seeIssue(ports, options.issue, shared, isFetchedNow)
+      const now = seenNow.refs === seen.refs ? { ...next, issue } : await nextTicket(ports, options, seenNow)
       if (now === 'done') continue
-      const stopped = now.found && now !== next ? stoppedOutcome(options.issue, now.found.state) : undefined
+      const stopped = now.found && seenNow.refs !== seen.refs ? stoppedOutcome(options.issue, now.found.state) : undefined
       if (stopped) return stopped
-      const outcome = await keepingLease(ports, lease, now.definitions, async (kept) => {
+      const outcome = await keepingLease(ports, lease, now.definitions.config.lease.ttlMs, async (kept) => {
         const setAside = await catchUp(kept, now.ticket, lease, now.definitions.config.workspace.keep)
         return runTicket(kept, options, { ...now, setAside }, lease)
       })
@@ -126,91 +107,6 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
       await releaseLease(repository, lease)
     }
   }
-}
-
-/** Takes down what is left of an issue's merged tickets; whoever works one of them does it himself. */
-async function tidyArrived(ports: Ports, issue: number, config: Config): Promise<void> {
-  const { repository, clock, ids } = ports
-  for (const { ticket } of await listArrived(ports, config, issue)) {
-    const claim = { issue, remote: config.remote, ids, clock, ttlMs: config.lease.ttlMs }
-    const lease = await takeLease(repository, claim)
-    try {
-      await takeDown(ports, ticket, config)
-    } finally {
-      await releaseLease(repository, lease)
-    }
-  }
-}
-
-/** Returns where the default branch and the issue's branches are, as this clone knows them: equal when nobody moved any. */
-async function seenOf({ repository }: Ports, issue: number, { remote, branch }: Config): Promise<string> {
-  const names = [branch, `phase/*_${issue}`]
-  const tracked = remote === null ? [] : names.map((name) => trackingRef(remote, name))
-  const refs = [...names.map((name) => `refs/heads/${name}`), ...tracked]
-  return repository.git.text(['for-each-ref', '--format=%(objectname) %(refname)', '--', ...refs])
-}
-
-/** Says what an issue lacks to be worked at all; nothing is opened for it, so that a label given later still counts. */
-async function needsOf(ports: Ports, options: RunOptions, next: NextTicket): Promise<string | undefined> {
-  const { definitions, phases } = next
-  if (phases[0]?.works !== true) return undefined
-  const issue = await ports.forge.readIssue(options.issue)
-  const labels = routedLabels(ports, definitions.config, issue.labels, options.agent)
-  const chosen = ports.choose(
-    { ...issue, labels },
-    {
-      config: definitions.config,
-      override: options.agent,
-      runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
-      phase: asPhase(phases[0]),
-    },
-  )
-  return 'needs' in chosen ? chosen.needs : undefined
-}
-
-/** What a choice of runtimes knows of a phase. */
-export function asPhase({ name, mode, child }: PhaseSpec): NonNullable<Parameters<Ports['choose']>[1]['phase']> {
-  return { name, mode, child }
-}
-
-/** Returns the first stretch of an issue's pipeline that is not done yet. */
-export async function nextTicket(ports: Ports, options: Pick<RunOptions, 'issue' | 'pipeline'>): Promise<NextTicket | 'done'> {
-  const { repository } = ports
-  const base = await defaultBase(repository, await committedConfig(repository))
-  const definitions = await loadDefinitions(repository, base.commit)
-  const known = await pipelineOf(ports, options, definitions, base.commit)
-  const pipeline = pipelineNamed(definitions, known)
-  let after: string | undefined
-  for (const phases of stretches(pipeline)) {
-    const first = phases[0] as PhaseSpec
-    const ticket = ticketOf(first.name, options.issue)
-    const found = await findTicket(repository, ticket, base.commit, definitions.config.remote)
-    if (found?.done) {
-      after = ticket
-      continue
-    }
-    const opened = found?.state.ledger.opened
-    // A ticket under way is judged by what its own base says, not by what the default branch says today.
-    const own = opened && opened.base !== base.commit ? await loadDefinitions(repository, opened.base) : definitions
-    return { ticket, pipeline: opened ? pipelineNamed(own, opened.pipeline) : pipeline, phases, found, definitions: own, after }
-  }
-  return 'done'
-}
-
-/** An issue keeps the pipeline it was begun with; before that the option decides, then the configuration. */
-async function pipelineOf(
-  ports: Ports,
-  options: Pick<RunOptions, 'issue' | 'pipeline'>,
-  definitions: Definitions,
-  base: string,
-): Promise<string> {
-  const { remote } = definitions.config
-  for (const ticket of await ticketsOfIssue(ports.repository, options.issue, base, remote)) {
-    const found = await findTicket(ports.repository, ticket, base, remote)
-    const begun = found?.state.ledger.opened?.pipeline
-    if (begun !== undefined) return begun
-  }
-  return options.pipeline ?? definitions.config.pipeline
 }
 
 /** The outcome of a ticket that only a person can set going again; nothing is written to say it once more. */
@@ -407,102 +303,11 @@ function sessionTrailer(found: FoundTicket): string {
   return head ? `${head.segment}:${head.head}` : 'none'
 }
 
-async function refind(ports: Ports, next: NextTicket): Promise<FoundTicket | undefined> {
-  const base = await defaultBase(ports.repository, next.definitions.config)
-  return findTicket(ports.repository, next.ticket, base.commit, next.definitions.config.remote)
-}
-
-async function openingOf(ports: Ports, options: RunOptions, next: NextTicket, lease: Lease) {
-  const { definitions, pipeline, phases, ticket, found, after } = next
-  const issue = await snapshotIssue(ports, options.issue, found)
-  const base = found?.state.ledger.opened?.base ?? definitions.commit
-  const first = phases[0] as PhaseSpec
-  const known = found?.state.control
-  const labels = routedLabels(ports, definitions.config, issue.labels, options.agent, found?.state)
-  const chosen = ports.choose(
-    { ...issue, labels },
-    {
-      config: definitions.config,
-      override: options.agent,
-      runtimes: [...ports.runtimes, ...definitions.extensions.runtimes],
-      phase: asPhase(phases.find(({ name }) => name === known?.phase) ?? first),
-    },
-  )
-  return {
-    ticket,
-    pipeline: pipeline.id,
-    phase: known?.phase ?? first.name,
-    mode: known?.mode ?? first.mode,
-    base,
-    lease,
-    definitions,
-    setAside: next.setAside,
-    reason: lease.epoch > (found?.state.ledger.epoch ?? lease.epoch) ? ('taken-over' as const) : ('resumed' as const),
-    opened: {
-      ticket,
-      issue: { number: issue.number, title: issue.title, body: issue.body, digest: issue.digest, labels: [...issue.labels] },
-      pipeline: pipeline.id,
-      stretch: phases.map(({ name }) => name),
-      base,
-      definitions: definitions.digest,
-      runtime: isRouted(ports, definitions.config, issue.labels, options.agent)
-        ? 'routed'
-        : 'runtime' in chosen
-          ? chosen.runtime.id
-          : 'none',
-      epoch: lease.epoch,
-      attempts: definitions.config.attempts,
-      ...(issue.parent === undefined ? {} : { parent: issue.parent }),
-      ...(after === undefined ? {} : { after }),
-    },
-  }
-}
-
-/** The issue as it was when the ticket was opened; as the forge has it only for a ticket that is not open yet. */
-async function snapshotIssue(ports: Ports, number: number, found: FoundTicket | undefined) {
-  const opened = found?.state.ledger.opened
-  if (opened) return { ...opened.issue, parent: opened.parent }
-  const issue: Issue = await ports.forge.readIssue(number)
-  return { ...issue, digest: digestOf({ title: issue.title, body: issue.body, labels: issue.labels }) }
-}
-
 /** `until` names the last mode to work; a phase of a later mode, or of one reached by going on, is not entered. */
 function isPast(until: ModeId | undefined, mode: ModeId | undefined, job: Job, next: string | undefined): boolean {
   if (until === undefined || mode === undefined) return false
   const target = job.pipeline.phases.find(({ name }) => name === next)?.mode
   return mode === until && target !== until && target !== undefined && MODES.indexOf(target) > MODES.indexOf(until)
-}
-
-/**
- * Renews the claim at a third of its time. When it is lost, or could not be renewed for its whole time, the signal
- * aborts and the work stops where it is; a remote that is away for a moment stops nothing.
- */
-async function keepingLease<T>(
-  ports: Ports,
-  lease: Lease,
-  definitions: Definitions,
-  work: (ports: Ports) => Promise<T>,
-): Promise<T> {
-  const { ttlMs } = definitions.config.lease
-  const lost = new AbortController()
-  let renewed = ports.clock.monotonic()
-  const timer = setInterval(() => {
-    renewLease(ports.repository, lease).then(
-      () => {
-        renewed = ports.clock.monotonic()
-      },
-      (error: unknown) => {
-        const isLost = error instanceof ValuetrainError && error.code === 'VT_LEASE_LOST'
-        ports.onProgress(`${lease.issue}`, `the claim was not renewed: ${error instanceof Error ? error.message : String(error)}`)
-        if (isLost || ports.clock.monotonic() - renewed > ttlMs) lost.abort(error)
-      },
-    )
-  }, ttlMs / 3)
-  try {
-    return await work({ ...ports, signal: AbortSignal.any([ports.signal, lost.signal]) })
-  } finally {
-    clearInterval(timer)
-  }
 }
 
 function allowedEnv(ports: Ports, names: readonly string[]): Record<string, string> {

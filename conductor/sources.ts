@@ -3,12 +3,10 @@ import type { FileReader } from '../core/contracts/method.ts'
 import { branchOf, parseTicket } from '../core/contracts/names.ts'
 import { readerAt, readerOf } from '../core/reader.ts'
 import { knownBase, leadingSide, listTicketBranches, type TicketBranch, trackingRef } from '../core/remote-branches.ts'
-import { defaultBase, type Repository } from '../core/repository.ts'
+import type { Repository } from '../core/repository.ts'
 import { resolveCommit } from '../core/tree.ts'
 import { listWorktrees, type WorktreeEntry } from '../core/worktree.ts'
 import { loadSession, type TicketSession } from '../sessions/index.ts'
-import { committedConfig, loadDefinitions } from './definitions.ts'
-import type { Ports } from './ports.ts'
 import { foldTicket, type TicketState } from './state.ts'
 
 /**
@@ -25,25 +23,30 @@ export interface FoundTicket {
   done: boolean
 }
 
-/**
- * Returns every ticket of the repository, live ones as they are in their worktrees; sorted by issue, then name.
- *
- * @param known tickets whose folder on the default branch the caller knows to be done; they are left out
- */
-export async function findTickets(repository: Repository, config: Config, known?: ReadonlySet<string>): Promise<FoundTicket[]> {
+/** What a look at all tickets knows already. */
+export interface Known {
+  /** Tickets whose folder on the default branch is known to be done; they are left out. */
+  done?: ReadonlySet<string>
+  /** The tickets' branches, just listed. */
+  branches?: readonly TicketBranch[]
+}
+
+/** Returns every ticket of the repository, live ones as they are in their worktrees; sorted by issue, then name. */
+export async function findTickets(repository: Repository, config: Config, known: Known = {}): Promise<FoundTicket[]> {
   const { git } = repository
   const base = await knownBase(git, config)
   const found = new Map<string, FoundTicket>()
   if (base !== undefined) {
     const reader = readerAt(git, base)
     // Asked for together, all session files are one call of git.
-    const names = (await reader.folders('.valuetrain/tickets')).filter((name) => parseTicket(name) && !known?.has(name))
+    const names = (await reader.folders('.valuetrain/tickets')).filter((name) => parseTicket(name) && !known.done?.has(name))
     for (const ticket of await Promise.all(names.map((name) => readTicket(reader, name, 'default'))))
       found.set(ticket.ticket, ticket)
   }
-  const worktrees = await listWorktrees(repository)
-  for (const branch of await listTicketBranches(git, config.remote)) {
-    if (found.get(branch.ticket)?.done || known?.has(branch.ticket)) continue
+  const branches = known.branches ?? (await listTicketBranches(git, config.remote))
+  const open = branches.filter(({ ticket }) => !found.get(ticket)?.done && !known.done?.has(ticket))
+  const worktrees = open.length === 0 ? [] : await listWorktrees(repository)
+  for (const branch of open) {
     const live = await readLive(repository, branch, worktrees)
     if (live) found.set(branch.ticket, live)
   }
@@ -52,8 +55,13 @@ export async function findTickets(repository: Repository, config: Config, known?
 }
 
 /** Returns the names of an issue's tickets, on a commit of the default branch or under way; read from names alone. */
-export async function ticketsOfIssue({ git }: Repository, issue: number, base: string, remote: string | null): Promise<string[]> {
-  const [merged, live] = await Promise.all([readerAt(git, base).folders('.valuetrain/tickets'), listTicketBranches(git, remote)])
+export async function ticketsOfIssue(
+  { git }: Repository,
+  issue: number,
+  base: string,
+  live: readonly TicketBranch[],
+): Promise<string[]> {
+  const merged = await readerAt(git, base).folders('.valuetrain/tickets')
   const names = new Set([...merged, ...live.map(({ ticket }) => ticket)])
   return [...names].filter((name) => parseTicket(name)?.issue === issue).sort()
 }
@@ -76,42 +84,14 @@ export async function findTicket(
     resolveCommit(git, `refs/heads/${branchOf(ticket)}`),
     remote === null ? undefined : resolveCommit(git, trackingRef(remote, branchOf(ticket))),
   ])
-  const live = await readLive(repository, { ticket, local, remote: there }, await listWorktrees(repository))
+  const worktrees = local === undefined ? [] : await listWorktrees(repository)
+  const live = await readLive(repository, { ticket, local, remote: there }, worktrees)
   if (live === undefined) return merged.session.entries.length > 0 ? merged : undefined
   return live.session.entries.length > 0 ? live : undefined
 }
 
-/**
- * Returns the ticket with which an issue became done, or undefined while any stretch of its pipeline is open.
- * Done is derived: every stretch's ticket is on the default branch with its DELIVERED entry.
- */
-export async function isIssueDone(ports: Pick<Ports, 'repository'>, issue: number): Promise<string | undefined> {
-  return (await doneIssues(ports)).get(issue)
-}
-
-/** Returns every issue that is done, with the ticket that made it so. @param found all tickets, when the caller has them */
-export async function doneIssues(
-  { repository }: Pick<Ports, 'repository'>,
-  found?: readonly FoundTicket[],
-): Promise<Map<number, string>> {
-  const config = await committedConfig(repository)
-  const tickets = found ?? (await findTickets(repository, config))
-  const base = await defaultBase(repository, config)
-  const { method } = await loadDefinitions(repository, base.commit)
-  const done = new Map<number, string>()
-  const byIssue = new Map<number, FoundTicket[]>()
-  for (const ticket of tickets) byIssue.set(ticket.issue, [...(byIssue.get(ticket.issue) ?? []), ticket])
-  for (const [issue, own] of byIssue) {
-    const last = own.at(-1)
-    const pipeline = method.pipelines.get(last?.state.ledger.opened?.pipeline ?? '')
-    const worked = new Set(own.flatMap(({ state }) => state.control.stretch))
-    const isDone = own.every((ticket) => ticket.done) && pipeline?.phases.every(({ name }) => worked.has(name))
-    if (last && isDone) done.set(issue, last.ticket)
-  }
-  return done
-}
-
-async function readTicket(reader: FileReader, ticket: string, source: FoundTicket['source']): Promise<FoundTicket> {
+/** Returns a ticket as its session files tell of it. */
+export async function readTicket(reader: FileReader, ticket: string, source: FoundTicket['source']): Promise<FoundTicket> {
   const session = await loadSession(reader, ticket)
   const state = foldTicket(ticket, session.entries)
   const done = source === 'default' && state.ledger.delivered !== undefined

@@ -1,4 +1,4 @@
-import { initialTransition, transition } from 'xstate'
+import { type AnyActorScope, createActor, initialTransition } from 'xstate'
 import type { Actor, EventData, EventType, PlacedEntry } from '../core/contracts/event.ts'
 import type { GateResult } from '../core/contracts/gate.ts'
 import type { Intent } from '../core/contracts/intent.ts'
@@ -190,7 +190,7 @@ function take(state: TicketState, entry: PlacedEntry): void {
   ledger.at = entry.ts
   if (entry.data === null) return
   const event = { type: entry.type, data: entry.data, id: entry.id, at: entry.ts } as MachineEvent
-  const [next] = transition(ticketMachine, state.snapshot, event)
+  const next = ticketMachine.transition(state.snapshot, event, scopeOf())
   if (next.context.last !== entry.id) {
     state.refused.push({ id: entry.id, type: entry.type, why: `not accepted while ${statusOf(state.snapshot)}` })
     return
@@ -200,6 +200,24 @@ function take(state: TicketState, entry: PlacedEntry): void {
   ledger.actors[entry.data.actor.kind] += 1
   const keep = KEEPERS[entry.type] as ((ledger: Ledger, data: unknown, facts: Facts) => void) | undefined
   keep?.(ledger, entry.data, { id: entry.id, at: entry.ts, actor: entry.data.actor, control: next.context })
+}
+
+/**
+ * Where nothing happens beside the step itself: the machine has no actors and no actions but assignments. xstate's own
+ * `transition` makes such a scope anew for every event, which costs as much as the event.
+ */
+function scopeOf(): AnyActorScope {
+  scope ??= inert()
+  return scope
+}
+
+let scope: AnyActorScope | undefined
+
+function inert(): AnyActorScope {
+  const self = createActor(ticketMachine)
+  const nothing = () => {}
+  const silent = { defer: nothing, logger: nothing, stopChild: nothing, emit: nothing, actionExecutor: nothing }
+  return { self, system: self.system, id: '', sessionId: '', ...silent }
 }
 
 function describe(state: TicketState): TicketState {

@@ -4,9 +4,9 @@ import { ValuetrainError } from '../core/errors.ts'
 import type { Git } from '../core/git.ts'
 import { releaseForsaken } from '../core/lease.ts'
 import { deleteRemoteBranch } from '../core/push.ts'
-import { knownBase, listTicketBranches, trackingRef } from '../core/remote-branches.ts'
+import { knownBase, type TicketBranch, trackingRef } from '../core/remote-branches.ts'
 import { defaultBase } from '../core/repository.ts'
-import { isAncestor, mergeTree, resolveCommit } from '../core/tree.ts'
+import { isAncestor, mergeTree, resolveCommit, resolveObject } from '../core/tree.ts'
 import { closeWorktree, listWorktrees } from '../core/worktree.ts'
 import { removeHomes } from './homes.ts'
 import type { Ports } from './ports.ts'
@@ -71,23 +71,24 @@ export async function hasLanded(git: Git, ticket: string, head: string, base: st
 /**
  * Returns the tickets that have arrived on the default branch while this clone or the remote still has a branch of theirs that
  * may go: a person merged them, or whoever did was stopped right after.
+ *
+ * @param branches the tickets' branches, just listed
  */
 export async function listArrived(
   { repository }: Pick<Ports, 'repository'>,
   config: Config,
-  issue?: number,
+  branches: readonly TicketBranch[],
 ): Promise<{ ticket: string; issue: number }[]> {
+  if (branches.length === 0) return []
   const base = await knownBase(repository.git, config)
   if (base === undefined) return []
   const arrived: { ticket: string; issue: number }[] = []
-  for (const { ticket, local, remote } of await listTicketBranches(repository.git, config.remote)) {
-    const number = parseTicket(ticket)?.issue as number
-    if (issue !== undefined && number !== issue) continue
+  for (const { ticket, local, remote } of branches) {
     const heads = [local, remote].flatMap((head) => head ?? [])
     if ((await folderAt(repository.git, base, ticket)) === undefined) continue
     const landed = await Promise.all(heads.map((head) => hasLanded(repository.git, ticket, head, base)))
     if (landed.some(Boolean) && (await findTicket(repository, ticket, base, config.remote))?.done)
-      arrived.push({ ticket, issue: number })
+      arrived.push({ ticket, issue: parseTicket(ticket)?.issue as number })
   }
   return arrived
 }
@@ -105,8 +106,6 @@ async function takeDownRemote(ports: Ports, ticket: string, remote: string, base
   }
 }
 
-async function folderAt(git: Git, commit: string, ticket: string): Promise<string | undefined> {
-  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}:${ticketFolder(ticket)}`]
-  const { stdout, code } = await git.run(args, { okExit: [0, 1, 128] })
-  return code === 0 ? stdout.trim() : undefined
+function folderAt(git: Git, commit: string, ticket: string): Promise<string | undefined> {
+  return resolveObject(git, `${commit}:${ticketFolder(ticket)}`)
 }

@@ -33,7 +33,7 @@ export async function takeInBase(job: Job, base: string, conflicts: readonly str
   await writeAtomically(join(desk.worktree.dir, patch), `${own.slice(0, PATCH_CHARACTERS)}\n`)
   await desk.record('DECIDED', decision)
   await commitRecord(desk, 'Record the conflict', [patch])
-  const head = await desk.git.text(['rev-parse', 'HEAD'])
+  const head = await desk.tip()
   const { tree } = await mergeTaking(desk.git, base, head)
   const merge = await commitTree(desk.git, { tree, parents: [head, base], message: recordMessage(desk, `Take in ${branch}`) })
   // Hooks of the repository are files of the worktree, and nothing of theirs is to say here.

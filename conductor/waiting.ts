@@ -1,9 +1,9 @@
 import { defaultBase } from '../core/repository.ts'
 import type { Definitions } from './definitions.ts'
+import { doneIssues } from './done.ts'
 import type { Ports } from './ports.ts'
 import { clashIsOver } from './radar.ts'
 import { routedLabels } from './route.ts'
-import { doneIssues } from './sources.ts'
 import type { TicketState } from './state.ts'
 
 /**

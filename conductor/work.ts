@@ -96,7 +96,7 @@ export async function workTurn(job: Job): Promise<Step> {
   if (!probe.ready) return wait(job, 'agent-needed', `runtime ${chosen.runtime.id} is not ready: ${probe.why}`)
   const opened = desk.state.ledger.opened
   const turn = ports.ids.ulid()
-  const from = await desk.git.text(['rev-parse', 'HEAD'])
+  const from = await desk.tip()
   await writePapers(desk)
   const sources = await briefSources(job)
   const models = await openModels(job, { turn, role: roleOf(job), runtime: chosen.runtime })

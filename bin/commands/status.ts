@@ -1,4 +1,4 @@
-import type { TicketView } from '../../conductor/survey.ts'
+import type { TicketView } from '../../conductor/view.ts'
 import { defineCommand, flag } from '../command.ts'
 import { type Paint, paintFor } from '../display/paint.ts'
 import { clean, shorten, table } from '../display/text.ts'

@@ -1,6 +1,6 @@
 import type { FoundTicket } from '../../../conductor/sources.ts'
 import { itemName, itemsHeld } from '../../../conductor/state.ts'
-import { viewTicket } from '../../../conductor/survey.ts'
+import { viewTicket } from '../../../conductor/view.ts'
 import { readerAt } from '../../../core/reader.ts'
 import { loadMethod } from '../../../modes/index.ts'
 import { argument, defineCommand, flag } from '../../command.ts'
