@@ -2,7 +2,8 @@
  * L2: `status` and `check` in a repository with 10,000 finished tickets (1,000 unless `--full`), over bare node.
  *
  * The tickets are one real ticket of the first journey, copied under other numbers with their chains sealed again, so that
- * every one folds to `done`. `cold` begins without this clone's caches, `warm` follows it.
+ * every one folds to `done`. `cold` begins without this clone's caches; `changed` has them, and a branch was moved since; `warm`
+ * follows another status.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -30,11 +31,16 @@ const bench: Benchmark = async ({ full, seed, env, root, note }) => {
     await writeFile(empty, '')
     note(`${tickets} tickets, ${rounds} rounds, CPU time`)
     const cost = async (...argv: string[]) => (await costOf([process.execPath, ...argv], { cwd: dir, env, okExit: [0, 1] })).cpuMs
+    let moves = 0
     const samples = await interleave(
       {
         node: () => cost(empty),
         cold: async () => {
           await rm(join(dir, '.git', 'valuetrain', 'cache'), { recursive: true, force: true })
+          return cost(shim, 'status', '--json')
+        },
+        changed: async () => {
+          await git.run(['update-ref', 'refs/heads/moving', `HEAD~${++moves % 2}`])
           return cost(shim, 'status', '--json')
         },
         warm: async () => {
@@ -50,6 +56,7 @@ const bench: Benchmark = async ({ full, seed, env, root, note }) => {
     return [
       rowOf('bare node', 'ms CPU', samples.node),
       rowOf(`status --json, ${tickets} tickets, cold`, 'ms CPU', samples.cold, floor),
+      rowOf(`status --json, ${tickets} tickets, after a change`, 'ms CPU', samples.changed, floor),
       rowOf(`status --json, ${tickets} tickets, warm`, 'ms CPU', samples.warm, floor),
       rowOf(`check of one commit, ${tickets} tickets`, 'ms CPU', samples.check, floor),
     ]
