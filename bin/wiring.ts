@@ -98,7 +98,7 @@ export async function openPorts(
     signal: context.signal,
     select: agents.selectIssues,
     choose: await choosingTraining(agents.chooseRuntime, context, decisionsIn(repository, config)),
-    route: routingFor(context, repository, forge, (text) => display.progress('router', text)),
+    route: routingFor(context, repository, forge, (text) => display.say(text)),
     broker: (facts) => agents.openBroker({ ...facts, caps: agents.CAPS }),
     brief: agents.briefOf,
     models: await gatewayFor(context, repository, config),

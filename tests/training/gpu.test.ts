@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { defaultConfig } from '../../core/config.ts'
 import { systemIds } from '../../core/ids.ts'
+import { named } from '../../training/errors/index.ts'
 import { connectionError } from '../../training/gpu/faults.ts'
 import { readCards } from '../../training/gpu/nvidia-smi.ts'
 import { openProviders, providerNamed } from '../../training/gpu/open.ts'
@@ -133,6 +134,9 @@ describe('what ssh says', () => {
     ['This instance was terminated by its owner\nConnection closed', 'VT_GPU_LOST'],
     ['Your account limit of 4 instances is reached', 'VT_GPU_QUOTA'],
   ])('%j is %s', (said, code) => {
+    const entry = { VT_GPU_AUTH: 'T401', VT_GPU_QUOTA: 'T403', VT_GPU_LOST: 'T404' }[code]
+    const told = expect.stringMatching(entry === undefined ? /^box / : new RegExp(`^${entry} .*: box `))
+    expect(named(connectionError('box', said))).toMatchObject({ code, message: told })
     expect(connectionError('box', said)).toMatchObject({ code, kind: 'environment', message: expect.stringContaining('box') })
   })
 
@@ -166,7 +170,8 @@ describe('a lease', () => {
     const guard = Number(await readFile(join(other, '.cache/valuetrain/gpu', lease.id, 'guard'), 'utf8'))
     process.kill(guard, 'SIGKILL')
     await until(async () => (await own.list()).leases.every(({ guarded }) => !guarded))
-    await expect(own.lease(request(60, 1))).rejects.toMatchObject({ code: 'VT_GPU_STRAY' })
+    const stray = await own.lease(request(60, 1)).catch(named)
+    expect(stray).toMatchObject({ code: 'VT_GPU_STRAY', message: expect.stringMatching(/^T405 stray machine: stray lease /) })
     await expect(own.beat(lease, 0)).rejects.toMatchObject({ code: 'VT_GPU_LOST' })
     const [reaped] = await own.reap([])
     expect(reaped).toMatchObject({ provider: 'box', lease: lease.id, why: 'nothing guarded it any more' })
@@ -216,7 +221,10 @@ training:
     if (stocks[0].cards.length > 0) return
     expect(stocks[0].why).toContain('nvidia-smi')
     expect((await run('gpu', 'list')).stdout).toContain(stocks[0].why)
-    expect(await run('gpu', 'run')).toMatchObject({ code: 3, stderr: expect.stringContaining('has no card to lease') })
+    expect(await run('gpu', 'run')).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('T402 no capacity: this machine has no card to lease'),
+    })
     expect(await run('gpu', 'reap')).toMatchObject({ code: 0, stdout: 'no stray leases\n' })
     expect(await run('gpu', 'run', 'bix')).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "box"') })
   })

@@ -49,6 +49,15 @@ export function diagnose(
   return diagnosisOf(code, config, [(error as Error).message, ...noticed])
 }
 
+/** Returns an error with the code and the title that the catalogue has for it in front of its message. */
+export function named(error: unknown): unknown {
+  const entry = entryOf(codeOf(error) ?? '')
+  if (entry === undefined || !(error instanceof ValuetrainError) || error.message.includes(entry.code)) return error
+  const { code, kind, hint, details } = error
+  const told = { kind, details: { ...details, diagnosis: entry.code }, cause: error, ...(hint === undefined ? {} : { hint }) }
+  return new ValuetrainError(code as `VT_${string}`, `${entry.code} ${entry.title}: ${error.message}`, told)
+}
+
 /** Returns the diagnosis of a code of the catalogue; undefined for another one. */
 export function diagnosisOf(code: string, config: TrainConfig, evidence: string[]): Diagnosis | undefined {
   const entry = entryOf(code)

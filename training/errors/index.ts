@@ -1,6 +1,6 @@
 export { CATALOGUE, type CatalogueEntry, entryOf, type Fix } from './catalogue.ts'
 export { type DataTable, examineData, readDataTable } from './data.ts'
-export { type Diagnosis, diagnose, diagnosisOf } from './diagnose.ts'
+export { type Diagnosis, diagnose, diagnosisOf, named } from './diagnose.ts'
 export { type Judgement, judgeDisagreement, type ModelCall, tokenDrift } from './judged.ts'
 export { type Ending, providerFault, readTrainerLog } from './trainer-log.ts'
 export { type Anomaly, openWatch } from './watch.ts'

@@ -2,7 +2,7 @@ import { ValuetrainError } from '../../../core/errors.ts'
 import type { GpuProvider, Stock } from '../../../training/gpu/provider.ts'
 import { defineCommand } from '../../command.ts'
 import { paintFor } from '../../display/paint.ts'
-import { table } from '../../display/text.ts'
+import { counted, table } from '../../display/text.ts'
 import { openGpu } from '../../gpu.ts'
 
 export default defineCommand({
@@ -40,7 +40,9 @@ export default defineCommand({
     })
     context.stdout.write(`${table([head, ...rows])}\n`)
     const strays = stocks.flatMap(({ leases }) => leases.filter(({ guarded }) => !guarded))
-    if (strays.length > 0) context.stdout.write(`next: valuetrain gpu reap ends ${strays.length} stray leases\n`)
+    if (strays.length > 0) {
+      context.stdout.write(`T405 stray machine: ${counted(strays.length, 'lease')} without a guard\nnext: valuetrain gpu reap\n`)
+    }
     return 0
   },
 })

@@ -1,5 +1,6 @@
 import { ValuetrainError } from '../../../core/errors.ts'
 import { entryOf } from '../../../training/errors/catalogue.ts'
+import { named } from '../../../training/errors/diagnose.ts'
 import { attend, type TrainerResult } from '../../../training/gpu/attend.ts'
 import { noteLease, providerNamed } from '../../../training/gpu/open.ts'
 import { argument, defineCommand, flag } from '../../command.ts'
@@ -55,6 +56,8 @@ export default defineCommand({
       },
       onBeat: (beat) => tell({ type: 'beat', ...beat }),
       onSilence: (error) => context.stderr.write(`heartbeat missed: ${error.message}\n`),
+    }).catch((error) => {
+      throw named(error)
     })
     // What threw may have left a lease behind, whose note `reap` then needs.
     await forget()
@@ -63,7 +66,7 @@ export default defineCommand({
       context.stderr.write(`trainer done in ${duration(1000 * result.seconds)}, $${result.usd.toFixed(4)}\n`)
       return 0
     }
-    throw trainerError(result)
+    throw named(trainerError(result))
   },
 })
 
