@@ -59,7 +59,8 @@ describe('an alias', () => {
       fc.property(
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
         fc.infiniteStream(fc.nat()),
-        (runs, order) => {
+        (drawn, order) => {
+          const runs = drawn.filter((n, index) => n !== drawn[index - 1])
           const { records, promote: put } = history()
           for (const n of runs) put(n)
           const shuffled = records.map((record) => ({ record, at: order.next().value as number })).toSorted((a, b) => a.at - b.at)
@@ -105,6 +106,21 @@ describe('an alias', () => {
     expect(settled.supersedes).toEqual([left.id, right.id])
     expect(state([...all, settled])[0]).toBe(run(3))
     expect(currentRecords([...all, settled])).toEqual([settled])
+  })
+
+  it('is not given again to what it stands for, and no champion challenges itself', () => {
+    const { records, promote: put } = history()
+    put(1)
+    expect(() => put(1)).toThrow(
+      expect.objectContaining({ code: 'VT_PROMOTION_TWICE', message: `run ${run(1)} is champion of router already` }),
+    )
+    const wanted = { policy: 'router', verdict: 'pass' as const, by: undefined, reason: undefined }
+    const as = (alias: 'champion' | 'challenger', n: number, id: string) =>
+      promote(records, { ...wanted, id, alias, run: run(n), version: digest(n) })
+    expect(() => as('challenger', 1, '01J00000000000000000000009')).toThrow('is champion of router already')
+    records.push(as('challenger', 2, '01J00000000000000000000009'))
+    // One that won becomes champion.
+    expect(as('champion', 2, '01J0000000000000000000000A').supersedes).toEqual([records[0]?.id])
   })
 
   it('is refused when a record replaces one that is gone', () => {

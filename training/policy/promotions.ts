@@ -142,17 +142,32 @@ function beforeIt(record: Promotion, byId: ReadonlyMap<string, Promotion>): Prom
   return original === undefined ? undefined : beforeIt(original, byId)
 }
 
-/** Returns the record to write for a promotion. @param settle replaces every current record, also when there are two */
+/**
+ * Returns the record to write for a promotion.
+ *
+ * @param settle replaces every current record, also when there are two
+ * @throws VT_PROMOTION_TWICE when that version is what the alias stands for already, or is to challenge itself
+ */
 export function promote(
   records: readonly Promotion[],
   wanted: Pick<Promotion, 'id' | 'policy' | 'alias' | 'run' | 'version' | 'verdict' | 'by' | 'reason'>,
   { settle = false }: { settle?: boolean } = {},
 ): Promotion {
   const own = records.filter(({ policy, alias }) => policy === wanted.policy && alias === wanted.alias)
-  if (!settle) foldAlias(records, wanted.policy, wanted.alias)
+  if (!settle) {
+    const inUse = ALIASES.find((alias) => foldAlias(records, wanted.policy, alias).current?.version === wanted.version)
+    // A challenger that wins becomes champion; a champion has nobody to prove itself against but others.
+    if (inUse === wanted.alias || inUse === 'champion') throw inUseAlready(wanted, inUse)
+  }
   const supersedes = currentRecords(own).map(({ id }) => id)
   const { by, reason, ...rest } = wanted
   return { schema: 1, ...rest, act: 'promotion', supersedes, ...(by ? { by } : {}), ...(reason ? { reason } : {}) }
+}
+
+function inUseAlready({ policy, run }: Pick<Promotion, 'policy' | 'run'>, alias: Alias): ValuetrainError {
+  return new ValuetrainError('VT_PROMOTION_TWICE', `run ${run} is ${alias} of ${policy} already`, {
+    hint: `\`valuetrain policy show ${policy}\` shows what is in use; to go back, \`valuetrain policy rollback ${policy}\``,
+  })
 }
 
 /** Returns the record that goes back to what was in use before. @throws VT_POLICY_NO_PREVIOUS */
