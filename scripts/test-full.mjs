@@ -1,6 +1,7 @@
 /**
  * Runs the whole numbers of the long suites (`VALUETRAIN_FULL=1`), one test file after another, in parts that end after
- * twenty minutes. What has passed is remembered with the sources it passed on, so that the next call goes on where this one ended.
+ * twenty minutes. What has passed is remembered with the sources it passed on, so that the next call goes on where this one ended;
+ * a file that kills a journey at many places goes on at the place where it was stopped.
  *
  *   npm run test:full [-- --fresh] [-- --minutes N] [-- <part of a file name>…]
  *
@@ -8,7 +9,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +29,7 @@ const files = (await readdir(join(root, 'tests'), { recursive: true }))
   .filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
   .sort()
 const state = await digestOfTests()
+if (values.fresh) await rm(join(dirname(record), 'places'), { recursive: true, force: true })
 const known = values.fresh ? {} : await readFile(record, 'utf8').then(JSON.parse, () => ({}))
 const passed = new Map(known.state === state ? Object.entries(known.passed) : [])
 
