@@ -1,10 +1,9 @@
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import { readerAt } from '../../core/reader.ts'
 import { resolveCommit } from '../../core/tree.ts'
 import { runsAt } from '../../training/run/index.ts'
-import { type Breach, type InUse, servedInUse, servePolicy, type Thresholds } from '../../training/serve/index.ts'
+import { type Breach, type InUse, servedInUse, serveLog, servePolicy, type Thresholds } from '../../training/serve/index.ts'
 import { argument, defineCommand, type Flag, flag, usageError } from '../command.ts'
 import { policyNamed } from '../policies.ts'
 import { openTraining, type TrainingPlace } from '../training.ts'
@@ -49,7 +48,7 @@ export default defineCommand({
       explore: flags.explore,
       thresholds,
       load: follow(place, policy),
-      log: join(place.stateDir, 'serve', `${policy}.jsonl`),
+      log: serveLog(place.stateDir, policy),
       clock: context.clock,
       ids: context.ids,
       async onBreach(breach) {

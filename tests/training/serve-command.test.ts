@@ -75,6 +75,8 @@ describe('a policy that is served', () => {
       ['Policy pole: mean cost in dollars of the champion is 2, limit 0.5', ['operate']],
       ['Policy pole: mean score of the champion is 0.25, limit 0.5', ['operate']],
     ])
+    const { served: split } = JSON.parse((await terminal.run('policy', 'show', 'pole', '--json')).stdout)[0]
+    expect(split.champion).toEqual({ decisions: 100, keys: 100, score: 0.25, usd: 2 })
     expect((await ask('/health')).body).toMatchObject({ status: 'degraded', champion: { run: runs[1] } })
 
     let isBack = false

@@ -1,5 +1,6 @@
 export { type LineLog, openLineLog } from './log.ts'
 export { type Breach, type Meters, openMeters, type Thresholds } from './meters.ts'
+export { readSplit, type ServedRun, type SplitReport, serveLog } from './outcomes.ts'
 export { type Choice, type Served, servedInUse, servedPolicy, servedRouter } from './served.ts'
 export { type InUse, type PolicyServer, type ServeOptions, servePolicy } from './server.ts'
 export { type Arm, armOf } from './split.ts'

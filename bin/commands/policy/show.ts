@@ -1,12 +1,14 @@
 import { ALIASES, foldAlias, policyNames, readPromotions } from '../../../training/policy/index.ts'
+import { readSplit, type ServedRun, type SplitReport, serveLog } from '../../../training/serve/index.ts'
 import { argument, defineCommand } from '../../command.ts'
 import { paintFor } from '../../display/paint.ts'
-import { table } from '../../display/text.ts'
+import { counted, table } from '../../display/text.ts'
 import { policyNamed } from '../../policies.ts'
 import { openTraining } from '../../training.ts'
 
 export default defineCommand({
-  description: 'Shows which run every alias of a policy stands for on the default branch, and the records that say so.',
+  description:
+    'Shows which run every alias of a policy stands for on the default branch, the records that say so, and what came of it where it was served in this clone: champion and challenger by key, and whether their difference can be told.',
   examples: [
     { does: 'All policies', line: 'policy show' },
     { does: 'One with its records', line: 'policy show cart-pole' },
@@ -23,7 +25,9 @@ export default defineCommand({
         const { current: champion, previous } = foldAlias(records, policy, 'champion')
         const { current: challenger } = foldAlias(records, policy, 'challenger')
         const aliases = { champion: champion?.run ?? null, challenger: challenger?.run ?? null, previous: previous?.run ?? null }
-        return { policy, aliases, records }
+        const runs = { champion: champion?.run ?? '', challenger: challenger?.run }
+        const served = args.policy === undefined ? undefined : await readSplit(serveLog(place.stateDir, policy), runs)
+        return { policy, aliases, records, ...(served === undefined ? {} : { served }) }
       }),
     )
     if (flags.json) {
@@ -44,7 +48,20 @@ export default defineCommand({
         lines.push(`${id}  ${act} of ${alias} to ${run}${by ? ` by ${by}` : ''}${reason ? `: ${reason}` : ''}`)
       }
     }
+    for (const { served } of policies) if (served !== undefined) lines.push(...tellSplit(served))
     context.stdout.write(`${lines.join('\n')}\n`)
     return 0
   },
 })
+
+/** What came of what was served in this clone. */
+function tellSplit({ champion, challenger, difference }: SplitReport): string[] {
+  const short = (value: number | null) => (value === null ? '-' : String(Number(value.toPrecision(4))))
+  const line = (name: string, { decisions, keys, score, usd }: ServedRun) =>
+    `served by the ${name}: ${counted(decisions, 'decision')}, outcomes of ${counted(keys, 'key')}, mean score ${short(score)}, mean cost $${short(usd)}`
+  const lines = [line('champion', champion), ...(challenger === undefined ? [] : [line('challenger', challenger)])]
+  if (difference === undefined) return lines
+  const { estimate, low, high } = difference
+  const word = low > 0 ? 'the challenger is better' : high < 0 ? 'the challenger is worse' : 'no difference can be told'
+  return [...lines, `difference in score ${short(estimate)} in [${short(low)}, ${short(high)}]: ${word}`]
+}
