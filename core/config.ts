@@ -255,7 +255,7 @@ export const Config = z.strictObject({
         .describe('Repository path of the train.yaml that training and evaluation phases run; null leaves them to the agent.'),
       backend: z.enum(['auto', 'wasm', 'js', 'tfjs']).default('auto').describe('What computes.'),
       approval: z
-        .union([z.boolean(), z.array(z.enum(APPROVALS))])
+        .union([z.boolean(), z.array(z.enum(APPROVALS))], { error: 'is true, false, or a list of plan and promotion' })
         .default(false)
         .describe(
           'Where a person has to say yes by `ticket approve`: `plan` before a training phase spends anything, `promotion` before a validation phase, which promotes, is left. true means promotion.',

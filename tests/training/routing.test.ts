@@ -143,6 +143,16 @@ describe('the log as data', () => {
     await expect(executeRouting(await orderOf('thompson', { decisions: async () => log(4) }))).rejects.toMatchObject({
       code: 'VT_ROUTER_DATA',
     })
+    const alone = log(60).map((ticket) => {
+      const decisions = ticket.decisions.map((one) => ({
+        ...one,
+        arms: [{ id: 'agent:strong', propensity: 1 }],
+        chosen: 'agent:strong',
+        propensity: 1,
+      }))
+      return { ...ticket, decisions }
+    })
+    await expect(executeRouting(await orderOf('thompson', { decisions: async () => alone }))).rejects.toThrow('nothing to choose')
     const parse = (text: string) => parseAnyTrainConfig(`name: router\n${text}`, 'train.yaml')
     await expect(parse('algorithm: tompson')).rejects.toThrow('did you mean "thompson"')
     await expect(parse('algorithm: cql\nenvironment: { outcomes: { table: t.csv } }')).rejects.toThrow('cql learns from a log')

@@ -49,6 +49,7 @@ export async function openRoutingData(
     const { table, gate, identity } = await openOutcomes(root, environment.outcomes)
     const cases = table.rows.map((row) => ({ ...row, features: featuresOf({ group: row.group }) }))
     requireEnough(cases.length, environment.outcomes.table)
+    requireChoice(table.arms, kind, environment.outcomes.table)
     const { learn, held, fresh } = splitCases(cases, evaluation.heldOut)
     const features = namesOf(learn.map((one) => one.features))
     const spec = { kind, arms: [...table.arms], features, price: environment.outcomes.price, gate, settings }
@@ -69,6 +70,7 @@ export async function openRoutingData(
   const { learn, held, fresh } = splitCases(all, evaluation.heldOut)
   const features = namesOf(learn.map((one) => one.features))
   const arms = armsOf(all).map((arm) => (kind === 'cascade' && arm === 'agent:person' ? HAND_OVER : arm))
+  requireChoice(arms, kind, 'the decision log')
   return {
     from: 'log',
     spec: { kind, arms, features, price, gate, settings },
@@ -102,4 +104,13 @@ function requireEnough(cases: number, where: string): void {
       hint: 'let more issues be routed (`router.stage: on` draws evenly until a policy is promoted), or give an outcome table',
     },
   )
+}
+
+/** A cascade of one arm still chooses: whether to try again, and when to hand over. */
+function requireChoice(arms: readonly string[], kind: string, where: string): void {
+  if (arms.length > 1 || kind === 'cascade') return
+  throw new ValuetrainError('VT_ROUTER_DATA', `${where} knows the arm ${arms.join(', ')} alone, so there is nothing to choose`, {
+    kind: 'config',
+    hint: 'give outcomes of a second arm, or learn a cascade, which decides about retries and the hand-over',
+  })
 }
