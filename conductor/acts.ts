@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import { type Actor, Channel, type EventInput, type EventType, type Via } from '../core/contracts/event.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
-import { workDigest } from '../gates/index.ts'
+import { PROTECTED_PATHS, workDigest } from '../gates/index.ts'
 import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import type { TicketState } from './state.ts'
+import { strike } from './work.ts'
 
 /** What a person can do to a ticket at its desk. `gate` may name a gate or an item. */
 export const DeskAct = z.discriminatedUnion('type', [
@@ -12,6 +13,8 @@ export const DeskAct = z.discriminatedUnion('type', [
   z.object({ type: z.literal('resume'), reason: z.string().optional() }),
   z.object({ type: z.literal('abort'), reason: z.string().min(1) }),
   z.object({ type: z.literal('comment'), text: z.string() }),
+  /** Says no to a ticket that asks for an approval: what is there goes back to work, with the person's words. */
+  z.object({ type: z.literal('refuse'), reason: z.string() }),
   z.object({ type: z.literal('approve'), gate: z.string().optional(), reason: z.string().optional(), channel: Channel }),
   z.object({
     type: z.literal('override'),
@@ -74,6 +77,16 @@ export async function applyAct(desk: Desk, asked: DeskAct, speaker: Speaker, def
     case 'comment':
       await record('COMMENTED', { text: act.text })
       return `noted on ${ticket}`
+    case 'refuse': {
+      const { waiting } = ledger
+      if (status !== 'waiting' || waiting?.reason !== 'approval')
+        throw new ValuetrainError('VT_NOTHING_TO_APPROVE', `ticket ${ticket} waits for no approval`, { hint: `it is ${status}` })
+      const said = act.reason.trim() === '' ? 'no reason was given' : act.reason
+      await record('COMMENTED', { text: said })
+      await record('WAITING_ENDED', { reason: 'approval', by: 'refuse' })
+      await record('DECIDED', strike({ desk }, 'refused', [`${speaker.actor.name ?? 'a person'} does not approve: ${said}`]))
+      return `${ticket} goes back to work`
+    }
     case 'approve': {
       // The ledger moves on with each entry, so what it says now is kept.
       const { checkIn, waiting } = ledger
@@ -146,7 +159,12 @@ function gateOf(state: TicketState, name: string): string {
 
 function missingHuman(desk: Desk): string[] {
   const { required, results } = desk.state.control
-  return required.filter(({ gate, human }) => human && results[gate]?.verdict !== 'pass').map(({ gate }) => gate)
+  return required
+    .filter(
+      ({ gate, human }) =>
+        (human && results[gate]?.verdict !== 'pass') || (gate === PROTECTED_PATHS && results[gate]?.verdict === 'fail'),
+    )
+    .map(({ gate }) => gate)
 }
 
 /** What an answer is bound to: the work as it is committed on the branch, so that it does not outlive a change. */

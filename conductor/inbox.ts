@@ -4,6 +4,8 @@ import * as z from 'zod'
 import { Actor, Via } from '../core/contracts/event.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { writeAtomically } from '../core/files.ts'
+import type { Repository } from '../core/repository.ts'
+import { listWorktrees } from '../core/worktree.ts'
 import { applyAct, DeskAct } from './acts.ts'
 import type { Definitions } from './definitions.ts'
 import type { Desk } from './desk.ts'
@@ -26,6 +28,14 @@ function inboxOf(gitDir: string): string {
 export async function dropRequest(gitDir: string, id: string, request: Request): Promise<void> {
   await mkdir(inboxOf(gitDir), { recursive: true })
   await writeAtomically(join(inboxOf(gitDir), `${id}.json`), `${JSON.stringify(request)}\n`)
+}
+
+/** Whether somebody asked for something of a ticket just when nobody worked it any more, so that it lies there still. */
+export async function hasRequests(repository: Repository, branch: string): Promise<boolean> {
+  const worktree = (await listWorktrees(repository)).find((candidate) => candidate.branch === branch)
+  if (worktree === undefined) return false
+  const gitDir = await repository.git.at(worktree.dir).text(['rev-parse', '--absolute-git-dir'])
+  return (await requestsIn(gitDir)).some(({ request }) => request !== undefined)
 }
 
 /**

@@ -1,6 +1,8 @@
 import { type ForgeComment, type HostedForge, mayWrite, type Review } from '../core/contracts/forge.ts'
 import { branchOf } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
+import { resolveCommit } from '../core/tree.ts'
+import { PROTECTED_PATHS, workDigest } from '../gates/index.ts'
 import { type Bell, openBell } from './bell.ts'
 import { committedConfig } from './definitions.ts'
 import { lookAtTickets } from './done.ts'
@@ -66,15 +68,11 @@ export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Pr
     if (change) changes.set(Number(change.id), found)
     if (change && waitsForPerson(found)) {
       for (const review of (await forge.observeChange(change)).reviews) {
-        if (
-          review.state !== 'approved' ||
-          !mayWrite(review.permission) ||
-          review.commit !== change.headCommit ||
-          !isNew(`review-${review.id}`)
-        )
-          continue
+        const isAnswer = review.state === 'approved' || review.state === 'changes-requested'
+        if (!isAnswer || !isNew(`review-${review.id}`) || !mayWrite(review.permission)) continue
+        if (!(await isAboutPresent(ports, found.ticket, review.commit, change.headCommit))) continue
         heard.add(`review-${review.id}`)
-        await approve(ports, found, review)
+        await (review.state === 'approved' ? approve : refuse)(ports, found, review)
       }
     }
   }
@@ -87,25 +85,48 @@ export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Pr
   }
 }
 
+/** A review is of a commit; it counts while the work is what it was there, since our records are pushed all the time. */
+async function isAboutPresent({ repository: { git } }: Ports, ticket: string, commit: string, head: string): Promise<boolean> {
+  // An answer is bound to the work as it is here, of which the forge may not have seen the last yet.
+  const [seen, now] = await Promise.all([commit, `refs/heads/${branchOf(ticket)}`].map((rev) => resolveCommit(git, rev)))
+  if (seen === undefined || seen === (now ?? head)) return seen !== undefined
+  const [there, here] = await Promise.all([seen, now ?? head].map((id) => workDigest({ git, head: id, ticket })))
+  return there === here
+}
+
 /** A ticket that a person's yes would get going: it asks one, or it was stopped by paths that only a person may change. */
 function waitsForPerson({ state }: FoundTicket): boolean {
   const { required, results } = state.control
   return required.some(
-    ({ gate, human }) => (human || gate === PROTECTED) && results[gate] !== undefined && results[gate].verdict !== 'pass',
+    ({ gate, human }) => (human || gate === PROTECTED_PATHS) && results[gate] !== undefined && results[gate].verdict !== 'pass',
   )
 }
 
-const PROTECTED = 'protected-paths'
-
 async function approve(ports: Ports, found: FoundTicket, review: Review): Promise<void> {
   const { required, results } = found.state.control
-  const via = { id: `review-${review.id}`, login: review.login, permission: review.permission }
-  const say = (act: Act) => operate(ports, found.issue, act, { name: review.login, via })
-  try {
-    if (results[PROTECTED]?.verdict === 'fail') await say({ type: 'approve', gate: PROTECTED, channel: 'review' })
+  await taken(ports, found, review, async (say) => {
+    if (results[PROTECTED_PATHS]?.verdict === 'fail') await say({ type: 'approve', gate: PROTECTED_PATHS, channel: 'review' })
     const asksPerson = required.some(({ gate, human }) => human && results[gate]?.verdict !== 'pass')
     if (asksPerson || found.state.ledger.checkIn) await say({ type: 'approve', channel: 'review' })
     if (found.state.status === 'blocked') await say({ type: 'resume' })
+  })
+}
+
+/** A no sends what waits for a yes back to work; anything else that is asked for comes up when it is delivered. */
+async function refuse(ports: Ports, found: FoundTicket, review: Review): Promise<void> {
+  if (found.state.ledger.waiting?.reason !== 'approval') return
+  await taken(ports, found, review, (say) => say({ type: 'refuse', reason: review.body }))
+}
+
+async function taken(
+  ports: Ports,
+  found: FoundTicket,
+  review: Review,
+  answer: (say: (act: Act) => Promise<unknown>) => Promise<unknown>,
+): Promise<void> {
+  const via = { id: `review-${review.id}`, login: review.login, permission: review.permission }
+  try {
+    await answer((act) => operate(ports, found.issue, act, { name: review.login, via }))
   } catch (error) {
     ports.onProgress(found.ticket, `the review of ${review.login} was not taken: ${wordsOf(error)}`)
   }

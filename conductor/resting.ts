@@ -4,6 +4,7 @@ import type { TicketBranch } from '../core/remote-branches.ts'
 import { hostedOf, knownChange, openByReviewer } from './change.ts'
 import { moveOf } from './change-move.ts'
 import type { Tickets } from './done.ts'
+import { hasRequests } from './inbox.ts'
 import type { Ports } from './ports.ts'
 import type { FoundTicket } from './sources.ts'
 import type { TicketState } from './state.ts'
@@ -37,10 +38,15 @@ export function withinReview(
 }
 
 /**
+<<<<<<< HEAD
  * Returns the issues whose ticket rests: waiting for a time that has not come, or delivered with nothing for us to do, as
  * the forge tells of it. Looking takes no claim, and costs nothing on a forge that says "not modified".
  *
  * @param branches the tickets' branches, just listed
+=======
+ * Returns the issues whose ticket rests: waiting for a time that has not come or for a person's answer, which is an entry of
+ * the log, or delivered with nothing for us to do, as the forge tells of it. Looking takes no claim, and costs nothing on a forge that says "not modified".
+>>>>>>> 971be6c (Let a change of protected paths wait for a person at once, hear reviews of the same work, and lose no word that comes as a ticket stops)
  */
 export async function resting(
   ports: Ports,
@@ -53,6 +59,8 @@ export async function resting(
   const hosted = hostedOf(ports)
   for (const { issue, state, done } of tickets) {
     const { waiting } = state.ledger
+    const asked = state.status === 'waiting' ? askedOf(state) : undefined
+    if (asked !== undefined && !(await hasRequests(ports.repository, state.branch))) rests.set(issue, asked)
     const isTimed = waiting?.reason === 'usage-limit' && waiting.until !== undefined
     if (state.status === 'waiting' && isTimed && Date.parse(waiting.until as string) > ports.clock.now())
       rests.set(issue, `waits until ${waiting.until}: ${waiting.on}`)
@@ -62,6 +70,12 @@ export async function resting(
     if (why !== undefined) rests.set(issue, why)
   }
   return rests
+}
+
+/** What a person is asked for; undefined when anything else is waited for. */
+function askedOf({ ledger: { checkIn, waiting } }: TicketState): string | undefined {
+  if (checkIn) return `asks whether to go on: ${checkIn.question}`
+  return waiting?.reason === 'approval' ? `waits for an approval: ${waiting.on}` : undefined
 }
 
 async function restsAtForge(

@@ -14,7 +14,7 @@ import { commitWork } from './commit.ts'
 import { committedConfig } from './definitions.ts'
 import { deliver, inMergeTurn, mergeDelivered } from './deliver.ts'
 import { type Desk, openDesk } from './desk.ts'
-import { foldInbox, watchInbox } from './inbox.ts'
+import { foldInbox, hasRequests, watchInbox } from './inbox.ts'
 import type { Job, Step } from './job.ts'
 import { judgePhase, renderPapers } from './judge.ts'
 import { keepingLease } from './keeping.ts'
@@ -127,7 +127,8 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
   if (state && next.found?.done) return { outcome: 'done', issue: options.issue, ticket: state.ticket, reasons: ['merged'] }
   const hosted = hostedOf(ports)
   if (state?.status === 'delivered' && hosted === undefined && merge === 'person') return delivered(options.issue, state)
-  if (state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))) {
+  const waits = state?.status === 'waiting' && !(await waitIsOver(ports, state, next.definitions, options))
+  if (waits && !(await hasRequests(ports.repository, state.branch))) {
     return waiting(options.issue, state, state.ledger.waiting?.on ?? 'waiting')
   }
   if (next.found && state?.status === 'delivered' && hosted) {
@@ -157,6 +158,13 @@ async function runTicket(ports: Ports, options: RunOptions, next: NextTicket, le
     merge,
     env: allowedEnv(ports, config.workspace.env),
     signal: ports.signal,
+  }
+  if (waits) {
+    await foldInbox(desk, next.definitions)
+    if (desk.state.status === 'waiting') {
+      await desk.leave('waiting')
+      return waiting(options.issue, desk.state, desk.state.ledger.waiting?.on ?? 'waiting')
+    }
   }
   if (desk.state.status === 'waiting') {
     await desk.record('WAITING_ENDED', { reason: desk.state.ledger.waiting?.reason ?? 'held', by: 'run' })

@@ -160,7 +160,7 @@ export async function workTurn(job: Job): Promise<Step> {
 
 /** Returns the data of a failed attempt: another one while attempts are left, else a block. */
 export function strike(
-  { desk }: Pick<Job, 'desk'>,
+  { desk }: { desk: Pick<Desk, 'state'> },
   code: string,
   reasons: string[],
 ): { phase: string; attempt: number; outcome: 'iterate' | 'recycle' | 'block'; code: string; reasons: string[]; to?: string } {

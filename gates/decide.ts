@@ -1,6 +1,7 @@
 import type { RequiredGate } from '../core/contracts/event.ts'
 import type { GateResult, Standing, SubjectKind } from '../core/contracts/gate.ts'
 import type { ModeId } from '../core/contracts/names.ts'
+import { PROTECTED_PATHS } from './guard-rails.ts'
 
 /** The digest of each kind of subject as it is now; what is not named is not compared. */
 export type Present = Partial<Record<SubjectKind, string>>
@@ -62,7 +63,7 @@ export function decide(
   return {
     allow,
     reasons,
-    next: allow ? 'advance' : blocking.every(({ gate }) => gate.human) ? 'hold' : 'iterate',
+    next: allow ? 'advance' : blocking.every(asksPerson) ? 'hold' : 'iterate',
     standings: looked.map(({ gate, standing }) => ({ gate: gate.gate, standing })),
   }
 }
@@ -91,6 +92,11 @@ export function holds(standing: Standing): boolean {
 export function latestOf(results: readonly GateResult[] | Readonly<Record<string, GateResult>>): ReadonlyMap<string, GateResult> {
   const list = Array.isArray(results) ? (results as readonly GateResult[]) : Object.values(results)
   return new Map(list.map((result) => [result.gate, result]))
+}
+
+/** Nothing but a person's word is missing: another attempt would be spent for nothing. */
+function asksPerson({ gate, standing }: { gate: RequiredGate; standing: Standing }): boolean {
+  return gate.human || (gate.gate === PROTECTED_PATHS && standing === 'fail')
 }
 
 function reasonOf(gate: RequiredGate, result: GateResult | undefined, standing: Standing): string {

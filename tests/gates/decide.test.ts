@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RequiredGate } from '../../core/contracts/event.ts'
-import { type GateResult, type Standing, VERDICTS } from '../../core/contracts/gate.ts'
+import { type GateResult, type Standing, VERDICTS, type Verdict } from '../../core/contracts/gate.ts'
 import { decide, holds, standingOf } from '../../gates/decide.ts'
 
 const NOW = '2026-01-10T00:00:00.000Z'
@@ -37,6 +37,14 @@ describe('decide', () => {
     expect(decide('build', required, [result('tests', 'fail')], NOW).next).toBe('iterate')
     expect(decide('build', required, [result('tests', 'pass')], NOW).next).toBe('hold')
     expect(decide('build', required, [result('tests', 'pass'), result('approval', 'pass')], NOW).next).toBe('advance')
+  })
+
+  it('asks people about protected paths before another attempt could undo what was wanted', () => {
+    const required = [asked('tests'), asked('protected-paths')]
+    const given = (tests: Verdict, paths: Verdict) => [result('tests', tests), result('protected-paths', paths)]
+    expect(decide('build', required, given('pass', 'fail'), NOW).next).toBe('hold')
+    expect(decide('build', required, given('fail', 'fail'), NOW).next).toBe('iterate')
+    expect(decide('build', required, given('pass', 'inconclusive'), NOW).next).toBe('iterate')
   })
 
   it('allows nothing where no gate is asked', () => {
