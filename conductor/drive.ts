@@ -52,6 +52,7 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
   let paused: string | undefined
   let passed: Drive['passed'] = []
   const begin = (issue: number, isFetched: boolean) => {
+    isTold = false
     order.push(issue)
     const work = runOne(ports, issue, options, isFetched).then((outcome) => {
       running.delete(issue)
@@ -70,6 +71,7 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
   const bell = options.bell ?? openBell()
   const pause = bell.waiter()
   let looked = false
+  let isTold = false
   const hosted = hostedOf(ports)
   const ears = hosted ? await keepListening(ports, hosted, config.drive.pollMs, bell) : undefined
   try {
@@ -99,11 +101,19 @@ export async function drive(ports: Ports, options: DriveOptions): Promise<Drive>
       const isOver =
         options.once || ports.signal.aborted || paused !== undefined || (options.max !== undefined && order.length >= options.max)
       if (isOver) return
+      if (!isTold) tellEmpty()
+      isTold = true
       await pause(config.drive.pollMs, ports.clock, ports.signal)
       // A look at the queue after a pause is a new look: waiting tickets may have become ready.
       elsewhere.clear()
       for (const [issue, outcome] of seen) if (outcome.outcome !== 'done') seen.delete(issue)
     }
+  }
+
+  /** Once each time the queue runs empty: who watches a terminal that says nothing does not know whether it works. */
+  function tellEmpty(): void {
+    const text = `no issue is ready; \`valuetrain issue list\` says why, and one that is labelled ${config.labels.auto} is begun`
+    ports.onProgress('queue', text)
   }
 
   /** Waits until a ticket ends; while a place is free, something that comes meanwhile need not wait for that. */

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { scriptedRuntime } from '../../agents/runtimes/scripted.ts'
 import { drive } from '../../conductor/drive.ts'
 import { runIssue } from '../../conductor/run.ts'
 import { surveyTickets } from '../../conductor/survey.ts'
+import { SimulatedClock } from '../../core/clock.ts'
+import type { Runtime } from '../../core/contracts/runtime.ts'
 import { CONFIG, issueFile, makeLine } from './line.ts'
 
 const THREE = `${CONFIG}  a: [[sh, -c, 'echo a > a.txt']]
@@ -9,6 +12,8 @@ const THREE = `${CONFIG}  a: [[sh, -c, 'echo a > a.txt']]
   c: [[sh, -c, 'echo c > c.txt']]
 `
 const BASE = { 'value.txt': 'right', '.valuetrain/config.yaml': THREE }
+
+const HOUR_MS = 3_600_000
 
 describe('the queue', () => {
   it('merges three issues driven in parallel one after another, each judged on the merge result', async () => {
@@ -55,6 +60,39 @@ describe('the queue', () => {
   it('is empty when nothing is ready', async () => {
     const line = await makeLine({ ...BASE })
     expect(await drive(line.ports, { once: true })).toMatchObject({ outcome: 'empty', issues: [] })
+  })
+
+  it('parks a ticket until a usage limit is over, which costs no attempt, and says meanwhile what the queue needs', async () => {
+    const clock = new SimulatedClock()
+    const start = clock.now()
+    const until = new Date(start + 5 * HOUR_MS).toISOString()
+    const [limited, mended] = [
+      scriptedRuntime({ turns: [{ steps: [{ do: 'end', outcome: 'limited', reason: 'five hours are used up', until }] }] }),
+      scriptedRuntime({ turns: [{ steps: [{ do: 'write', path: 'a.txt', content: 'a' }] }] }),
+    ]
+    const stop = new AbortController()
+    const sleep = clock.sleep.bind(clock)
+    clock.sleep = async (ms, signal) => {
+      await sleep(ms, signal)
+      if (clock.now() - start > 8 * HOUR_MS) stop.abort()
+    }
+    const [turns, told]: [number[], string[]] = [[], []]
+    const turn: Runtime['turn'] = (request, onEvent) => {
+      turns.push(clock.now() - start)
+      return (turns.length === 1 ? limited : mended).turn(request, onEvent)
+    }
+    const config = `${BASE['.valuetrain/config.yaml']}drive: { pollMs: ${HOUR_MS} }\n`
+    const line = await makeLine(
+      { ...BASE, '.valuetrain/config.yaml': config, ...issueFile(1, 'A', ['auto', 'agent:scripted']) },
+      { clock, runtimes: [{ ...mended, turn }], signal: stop.signal, onProgress: (who, text) => told.push(`${who}: ${text}`) },
+    )
+    const { issues } = await drive(line.ports, { merge: 'auto' }).catch(() => ({ issues: undefined }))
+    expect(turns.map((at) => Math.round(at / HOUR_MS))).toEqual([0, 5])
+    const ended = line.written.filter(({ entry }) => entry.type === 'BRIEFED').map(({ entry }) => entry.data)
+    expect(ended).toMatchObject([{ attempt: 1 }])
+    expect([issues?.map(({ outcome }) => outcome), line.types('build_1').at(-1)]).toEqual([['done'], 'DELIVERED'])
+    const empty = 'queue: no issue is ready; `valuetrain issue list` says why, and one that is labelled auto is begun'
+    expect(told.filter((text) => text.startsWith('queue:'))).toEqual([empty, empty])
   })
 
   it('ends after the number of issues it was told', async () => {
