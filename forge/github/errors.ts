@@ -154,12 +154,16 @@ function refusalOf(
       `${hostOf(asked)} does not take the token from ${source}: it is wrong, expired or revoked`,
       'make a new token and set it again; docs/github.md says what it must be allowed',
     )
-  if (headers['x-github-sso'])
+  if (headers['x-github-sso']) {
+    const url = /\burl=(https?:\/\/[^\s;]+)/.exec(String(headers['x-github-sso']))?.[1]
     return say(
       'VT_FORGE_SSO',
       `${place.owner} wants the token from ${source} to be authorised for single sign-on`,
-      'open the token in your settings, choose "Configure SSO" and authorise the organisation',
+      url === undefined
+        ? 'open the token in your settings, choose "Configure SSO" and authorise the organisation'
+        : `open ${url} and authorise the token there; the address is good for an hour`,
     )
+  }
   if (/archived/i.test(message))
     return say(
       'VT_FORGE_ARCHIVED',

@@ -66,12 +66,22 @@ describe('drive with a webhook', () => {
     expect(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ outcome: 'waiting', issue: issue.number })
   })
 
-  it('says what is missing: a secret, or a forge that sends any', async () => {
+  it('says what is missing: a secret, a free port, or a forge that sends any', async () => {
     const at = await stand.repository('lacking', { '.valuetrain/config.yaml': CONFIG })
     const clone = await cloneStand(stand, at)
     const env = { ...clone.env, VALUETRAIN_GITHUB_TOKEN: stand.token('pilot') }
     const unsigned = await openTerminal({ dir: clone.dir, env }).run('drive', '--once', '--webhook', '0')
     expect([unsigned.code, unsigned.stderr]).toEqual([2, expect.stringContaining('VALUETRAIN_WEBHOOK_SECRET')])
+    const taken = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    const { port } = taken.address() as AddressInfo
+    const signed = openTerminal({ dir: clone.dir, env: { ...env, VALUETRAIN_WEBHOOK_SECRET: 'the secret of the hook' } })
+    const refused = await signed.run('drive', '--once', '--webhook', String(port))
+    taken.close()
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      `error: port ${port} of 127.0.0.1 cannot be listened at (EADDRINUSE)\nhint: choose another port, or end the program that has it\n`,
+    ])
     const local = await openTerminal({ dir: clone.dir, env }).run('drive', '--once', '--webhook', '0', '--forge', 'local')
     expect([local.code, local.stderr]).toEqual([2, expect.stringContaining('--webhook needs a forge that sends deliveries')])
   })

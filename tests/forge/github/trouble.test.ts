@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { chmod, readdir, readFile, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { SimulatedClock } from '../../../core/clock.ts'
 import { defaultConfig } from '../../../core/config.ts'
 import type { Change } from '../../../core/contracts/forge.ts'
@@ -62,6 +63,38 @@ describe('what is in the way is named with its cause and a remedy', () => {
     expect(await told(cloneStand(stand, at, { env: { PATH: '/nowhere' } }))).toMatchObject({ code: 'VT_FORGE_NO_TOKEN' })
     // A token for github.com is never shown to another host.
     expect(await told(cloneStand(stand, at, { env: { GH_TOKEN: 'ghp_x' } }))).toMatchObject({ code: 'VT_FORGE_NO_TOKEN' })
+  })
+
+  it('single sign-on that the token has not passed, with the address where it does', async () => {
+    const { at, forge } = await place('sso')
+    const url = 'https://github.example/orgs/owner/sso?authorization_request=A1B2'
+    const refused = { status: 403, body: { message: 'Resource protected by organization SAML enforcement.' } }
+    stand.fault({ on: `GET /repos/${at.fullName}/issues`, ...refused, headers: { 'x-github-sso': `required; url=${url}` } })
+    expect(await told(forge.listIssues())).toMatchObject({
+      code: 'VT_FORGE_SSO',
+      message: 'owner wants the token from VALUETRAIN_GITHUB_TOKEN to be authorised for single sign-on',
+      hint: `open ${url} and authorise the token there; the address is good for an hour`,
+    })
+  })
+
+  it('nobody who is logged in by gh; somebody who is gives the token of this host', async () => {
+    const at = await stand.repository('by-gh')
+    const bin = await mkdtemp(join(tmpdir(), 'vt-gh-'))
+    onTestFinished(() => rm(bin, { recursive: true, force: true }))
+    // Says and does what the real one does, whose `auth token` of another host fails with 1 and these words.
+    const knows = new URL(stand.url).host
+    const gh = `#!/bin/sh
+[ "$1 $2 $3" = 'auth token --hostname' ] || exit 2
+[ "$4" = '${knows}' ] && { echo '${stand.token('pilot')}'; exit 0; }
+echo 'no oauth token' >&2
+exit 1
+`
+    await writeFile(join(bin, 'gh'), gh, { mode: 0o755 })
+    const env = { PATH: `${bin}:${process.env.PATH}` }
+    const { forge } = await cloneStand(stand, at, { env, checkout: false })
+    expect([forge.credentials.source, await forge.login()]).toEqual(['gh auth token', 'pilot'])
+    await writeFile(join(bin, 'gh'), gh.replace(knows, 'github.com'), { mode: 0o755 })
+    expect(await told(cloneStand(stand, at, { env }))).toMatchObject({ code: 'VT_FORGE_NO_TOKEN' })
   })
 
   it('a scope or a permission that is missing, by its name', async () => {
