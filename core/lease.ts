@@ -119,15 +119,26 @@ export function inLeaseTurn<T>(lease: Lease, work: () => Promise<T>): Promise<T>
 
 const turns = new WeakMap<Lease, Promise<unknown>>()
 
-/** Gives the claim back; does nothing when it is not ours any more. A first epoch leaves no ref behind. */
+/**
+ * Gives the claim back; does nothing when it is not ours any more. A first epoch leaves no ref behind. With a remote that is
+ * away the ref stays, and this clone knows that nobody is behind it: whoever comes next here takes it over at once, also
+ * while this process lives.
+ */
 export async function releaseLease(repo: Repository, lease: Lease): Promise<void> {
   lease.isHeld = false
   const refs = openLeaseRefs(repo.git, lease.remote)
-  for (let round = 0; round < 5; round++) {
-    // A renewal that was under way may have moved the ref since, so it is read again.
-    const found = await refs.read(lease.issue)
-    if (found?.owner !== lease.owner) break
-    if ((await refs.swap(lease.issue, found.object, leftBy(found))) !== false) break
+  try {
+    for (let round = 0; round < 5; round++) {
+      // A renewal that was under way may have moved the ref since, so it is read again.
+      const found = await refs.read(lease.issue)
+      if (found?.owner !== lease.owner) break
+      if ((await refs.swap(lease.issue, found.object, leftBy(found))) !== false) break
+    }
+  } catch (error) {
+    if (!(error instanceof ValuetrainError) || error.code !== 'VT_REMOTE') throw error
+    const note = await readNote(repo, lease.owner)
+    if (note) await writeAtomically(runFile(repo, lease.owner), JSON.stringify({ ...note, isOver: true } satisfies RunNote))
+    return
   }
   await rm(runFile(repo, lease.owner), { force: true })
 }
@@ -147,7 +158,7 @@ export async function releaseForsaken(
   for (const name of await readdir(join(repo.stateDir, 'runs')).catch(() => [])) {
     const owner = /^([0-9a-f]+)\.json$/.exec(name)?.[1]
     const note = owner === undefined ? undefined : await readNote(repo, owner)
-    if (owner === undefined || note === undefined || !isFree(note.issue) || (await fateOf(note.process)) !== 'gone') continue
+    if (owner === undefined || note === undefined || !isFree(note.issue) || (await fateOfRun(note)) !== 'gone') continue
     const refs = openLeaseRefs(repo.git, remote)
     const found = await refs.read(note.issue)
     if (found?.owner === owner) {
@@ -184,6 +195,8 @@ interface RunNote {
   issue: number
   since: string
   process: ProcessIdentity
+  /** Set when the claim was given back and the remote could not be told. */
+  isOver?: true
 }
 
 async function claimIssue(
@@ -221,8 +234,7 @@ async function claimOf(repo: Repository, found: ReadRecord): Promise<Claim | und
   const claim = { issue, owner, epoch, renewals }
   const note = /^[0-9a-f]+$/.test(owner) ? await readNote(repo, owner) : undefined
   if (note === undefined) return claim
-  const { process, since } = note
-  return { ...claim, holder: { pid: process.pid, since, fate: await fateOf(process) } }
+  return { ...claim, holder: { pid: note.process.pid, since: note.since, fate: await fateOfRun(note) } }
 }
 
 interface Sighting {
@@ -256,6 +268,11 @@ function leftBy({ issue, epoch, renewals }: ReadRecord): LeaseRecord | undefined
 async function readNote(repo: Repository, owner: string): Promise<RunNote | undefined> {
   const text = await readFile(runFile(repo, owner), 'utf8').catch(() => undefined)
   return text === undefined ? undefined : (JSON.parse(text) as RunNote)
+}
+
+/** A run that has given its claim back is over, also while its process goes on with others. */
+async function fateOfRun({ process, isOver }: RunNote): Promise<Fate> {
+  return isOver ? 'gone' : fateOf(process)
 }
 
 function runFile(repo: Repository, owner: string): string {

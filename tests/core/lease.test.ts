@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SimulatedClock, systemClock } from '../../core/clock.ts'
@@ -220,6 +220,18 @@ describe('a claim that several clones share', () => {
     clock.advance(TTL)
     const later = new SimulatedClock(clock.now())
     await expect(take(two, { clock: later })).rejects.toMatchObject({ code: 'VT_LEASE_HELD' })
+  })
+
+  it('is given back in this clone when the remote is away, so that the same process goes on with it afterwards', async () => {
+    const { one, two, origin, take } = await setUpRemote()
+    const lease = await take(one)
+    await rename(origin, `${origin}.away`)
+    await releaseLease(one, lease)
+    await rename(`${origin}.away`, origin)
+    expect(await readLease(one, { issue: 42, remote: 'origin' })).toMatchObject({ owner: lease.owner, holder: { fate: 'gone' } })
+    // Elsewhere nobody can know, and waits for it to stand still.
+    await expect(take(two)).rejects.toMatchObject({ code: 'VT_LEASE_HELD' })
+    expect(await take(one)).toMatchObject({ epoch: 2 })
   })
 
   it('is an error of the surroundings when the remote is gone, unknown or refuses', async () => {
