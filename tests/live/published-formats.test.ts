@@ -98,10 +98,10 @@ describe('the job for GitHub', () => {
   it('is taken by GitHub’s own parser, which says what is wrong with a bad one', async () => {
     const entry = join(folder, 'parse.mjs')
     const bundle = join(folder, 'parse.bundle.mjs')
-    await writeFile(entry, "export { parseWorkflow, NoOperationTraceWriter } from '@actions/workflow-parser'\n")
+    await writeFile(entry, "export { parseWorkflow, parseAction, NoOperationTraceWriter } from '@actions/workflow-parser'\n")
     // It imports JSON in a way that not every Node here can; a bundle has it inside.
     await build({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' })
-    const { parseWorkflow, NoOperationTraceWriter } = await import(pathToFileURL(bundle).href)
+    const { parseWorkflow, parseAction, NoOperationTraceWriter } = await import(pathToFileURL(bundle).href)
     const errors = (content: string): string[] => {
       const { context } = parseWorkflow({ name: 'valuetrain.yml', content }, new NoOperationTraceWriter())
       return context.errors.getErrors().map(({ message }: { message: string }) => message)
@@ -110,6 +110,14 @@ describe('the job for GitHub', () => {
     expect(errors(content)).toEqual([])
     expect(errors((await autoPilotFile('1.2.3', readerOfFiles({}))).content ?? '')).toEqual([])
     expect(errors(content.replace('merge_group', 'merge_groups'))).not.toEqual([])
+    const wrong = (text: string): string[] => {
+      const { context } = parseAction({ name: 'action.yml', content: text }, new NoOperationTraceWriter())
+      return context.errors.getErrors().map(({ message }: { message: string }) => message)
+    }
+    const action = await readFile(new URL('../../action.yml', import.meta.url), 'utf8')
+    expect(wrong(action)).toEqual([])
+    expect(wrong(action.replace('shell: bash', 'shel: bash'))).not.toEqual([])
+    expect(wrong(action.replace('using: composite', 'using: composed'))).not.toEqual([])
     expect(errors(content.replace('contents: read', 'contents: sometimes'))).not.toEqual([])
   })
 })

@@ -70,7 +70,10 @@ async function answer(front: Front, contract: Contract, place: GitPlace, request
   const url = new URL(request.url ?? '/', front.origin)
   if (front.isDown) return void request.socket.destroy()
   if (!front.world) return send(response, { status: 503 })
-  if (/^\/[^/]+\/[^/]+\.git\//.test(url.pathname)) return overGit(front.world, place, url, request, response)
+  // Both ways of writing an address are taken, with `.git` and without.
+  const [, repository, asked] = /^(\/[^/]+\/[^/]+?)(?:\.git)?\/(info\/refs|git-(?:upload|receive)-pack)$/.exec(url.pathname) ?? []
+  if (asked) url.pathname = `${repository}.git/${asked}`
+  if (asked) return overGit(front.world, place, url, request, response)
   const path = url.pathname === '/api/graphql' ? '/graphql' : url.pathname.replace(/^\/api\/v3(?=\/|$)/, '')
   const text = await readAll(request)
   const entry: Journaled = {
