@@ -8,6 +8,7 @@ import type { FileReader, Method } from '../core/contracts/method.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import type { Repository } from '../core/repository.ts'
 import type { GithubForge } from '../forge/github/index.ts'
+import { withoutCredentials } from '../forge/github/names.ts'
 import type { Context } from './context.ts'
 import type { RunDisplay } from './display/run.ts'
 import { decisionsIn, routingFor } from './routing.ts'
@@ -34,9 +35,17 @@ export async function openHere(context: Context): Promise<Here> {
     import('../core/reader.ts'),
     import('../core/config.ts'),
   ])
-  const repository = await openRepository(context.cwd, context.env)
-  const reader = repository.root === null ? readerAt(repository.git, 'HEAD') : readerOf(repository.root)
-  return { repository, reader, ...(await readConfig(reader)) }
+  // Whether a token is for the forge, and so for nobody else, is known once the configuration is read.
+  const quiet = await openRepository(context.cwd, withoutCredentials(context.env))
+  const reader = quiet.root === null ? readerAt(quiet.git, 'HEAD') : readerOf(quiet.root)
+  const found = await readConfig(reader)
+  return { repository: found.config.forge === 'github' ? quiet : await inFull(quiet, context.env), reader, ...found }
+}
+
+/** Gives a repository the whole environment back, where no token in it is the forge's. Asks git nothing. */
+async function inFull(quiet: Repository, env: NodeJS.ProcessEnv): Promise<Repository> {
+  const { openGit } = await import('../core/git.ts')
+  return { ...quiet, env, git: openGit(quiet.git.dir, env) }
 }
 
 /**
@@ -77,8 +86,10 @@ export async function openPorts(
     import('../agents/index.ts'),
     import('./models.ts'),
   ])
-  const opened = await openRepository(context.cwd, context.env)
-  const config = await committedConfig(opened)
+  const quiet = await openRepository(context.cwd, withoutCredentials(context.env))
+  const config = await committedConfig(quiet)
+  const isLocal = (options.forge ?? config.forge) === 'local'
+  const opened = isLocal ? await inFull(quiet, context.env) : quiet
   const { forge, repository } = await forgeOf(context, opened, config, options.forge)
   if (isHosted(forge)) {
     const { requirePushable } = await import('../forge/github/index.ts')
@@ -132,7 +143,7 @@ export async function openHosted(
   config: Config,
   patienceMs?: number,
 ): Promise<{ forge: GithubForge; repository: Repository }> {
-  const [{ githubForge, withoutCredentials }, { openGit }, { throughAccess }] = await Promise.all([
+  const [{ githubForge }, { openGit }, { throughAccess }] = await Promise.all([
     import('../forge/github/index.ts'),
     import('../core/git.ts'),
     import('../core/access.ts'),

@@ -4,6 +4,7 @@ import { ValuetrainError } from '../core/errors.ts'
 import { resolveCommit } from '../core/tree.ts'
 import { PROTECTED_PATHS, workDigest } from '../gates/index.ts'
 import { type Bell, openBell } from './bell.ts'
+import { knownChange } from './change.ts'
 import { committedConfig } from './definitions.ts'
 import { lookAtTickets } from './done.ts'
 import { commandIn, type ForgeCommand } from './forge-commands.ts'
@@ -64,16 +65,16 @@ export async function listen(ports: Ports, forge: HostedForge, heard: Heard): Pr
   const since = live.flatMap(({ session }) => session.entries[0]?.ts ?? []).sort()[0]
   const changes = new Map<number, FoundTicket>()
   for (const found of live) {
-    const change = await forge.findChange(branchOf(found.ticket))
+    const change = knownChange(found.state, config)
     if (change) changes.set(Number(change.id), found)
-    if (change && waitsForPerson(found)) {
-      for (const review of (await forge.observeChange(change)).reviews) {
-        const isAnswer = review.state === 'approved' || review.state === 'changes-requested'
-        if (!isAnswer || !isNew(`review-${review.id}`) || !mayWrite(review.permission)) continue
-        if (!(await isAboutPresent(ports, found.ticket, review.commit, change.headCommit))) continue
-        heard.add(`review-${review.id}`)
-        await (review.state === 'approved' ? approve : refuse)(ports, found, review)
-      }
+    if (!change || !waitsForPerson(found)) continue
+    const standing = await forge.observeChange(change)
+    for (const review of standing.reviews) {
+      const isAnswer = review.state === 'approved' || review.state === 'changes-requested'
+      if (!isAnswer || !isNew(`review-${review.id}`) || !mayWrite(review.permission)) continue
+      if (!(await isAboutPresent(ports, found.ticket, review.commit, standing.change.headCommit))) continue
+      heard.add(`review-${review.id}`)
+      await (review.state === 'approved' ? approve : refuse)(ports, found, review)
     }
   }
   for (const comment of since === undefined ? [] : await forge.listComments(since)) {

@@ -82,7 +82,7 @@ const TOGETHER = ['-c', `checkout.workers=${Math.min(4, availableParallelism())}
  * Returns git for a folder.
  *
  * @param env the environment children start from; variables named GIT_* in it are dropped, except identity,
- *   configuration and trace ones, since GIT_DIR or GIT_INDEX_FILE would point at another repository
+ *   configuration and trace ones, since GIT_DIR or GIT_INDEX_FILE would point at another repository; so are our own secrets
  * @param runGit how a process is started and waited for, for a program that has nothing else to do meanwhile
  */
 export function openGit(dir: string, env: NodeJS.ProcessEnv, runGit: RunGit = runGitAside): Git {
@@ -122,10 +122,13 @@ const KEPT =
 /** Objects are what they are: a replacement or a graft of this clone would show a history that no other clone has. */
 const AS_IS = { GIT_NO_REPLACE_OBJECTS: '1', GIT_GRAFT_FILE: '/dev/null' }
 
+/** Ours alone: neither git nor a hook or helper that it starts has any use for them. */
+const OUR_SECRETS = /^VALUETRAIN_(?:GITHUB_TOKEN|GITHUB_APP_KEY|WEBHOOK_SECRET)$/
+
 function gitEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && (!name.startsWith('GIT_') || KEPT.test(name))) kept[name] = value
+    if (value !== undefined && !OUR_SECRETS.test(name) && (!name.startsWith('GIT_') || KEPT.test(name))) kept[name] = value
   }
   return { ...kept, ...AS_IS, LC_ALL: 'C', LANGUAGE: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_EDITOR: ':' }
 }

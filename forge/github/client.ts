@@ -11,8 +11,17 @@ import { type Place, pageOf } from './place.ts'
 /** How long an outage or a limit is waited for before the caller hears of it. */
 export const PATIENCE_MS = 15 * 60_000
 const LONGEST_PAUSE_MS = 60_000
-/** Requests in any one minute; GitHub's secondary limit is 900 points, and a write is five of them. */
-const A_MINUTE = 500
+/**
+ * Points in any one minute: one for reading, five for writing, answers that say "not modified" among them. GitHub's secondary
+ * limit is 900, and 2,000 for GraphQL.
+ *
+ * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
+ */
+const POINTS_A_MINUTE = 800
+const READING = 1
+const WRITING = 5
+/** Within one round of looking the same thing is asked about by many tickets. */
+const ROUND_MS = 1_000
 
 export interface ClientOptions {
   place: Place
@@ -71,11 +80,14 @@ export function openClient(options: ClientOptions): Client {
   const patienceMs = options.patienceMs ?? PATIENCE_MS
   let seen: Record<string, string | number | undefined> = {}
   let budget: { remaining: number; until: number } | undefined
-  const recent: number[] = []
+  const recent: { at: number; points: number }[] = []
+  const rounds = new Map<string, { at: number; answer: Promise<{ data: unknown; next?: string }> }>()
 
   /** Sends one request, and takes note of what the answer says about limits. */
   async function send(route: string, params: Params) {
-    await spread()
+    const isRead = route.startsWith('GET ')
+    if (!isRead) rounds.clear()
+    await spread(isRead ? READING : WRITING)
     try {
       const response = await octokit.request(route, {
         ...addressed(route, place),
@@ -110,11 +122,15 @@ export function openClient(options: ClientOptions): Client {
     if (isCore && Number.isFinite(remaining)) budget = { remaining, until: clock.monotonic() + waitUntil(headers) }
   }
 
-  async function spread(): Promise<void> {
-    const now = clock.monotonic()
-    while (recent.length > 0 && now - (recent[0] as number) >= 60_000) recent.shift()
-    if (recent.length >= A_MINUTE) await clock.sleep(60_000 - (now - (recent[0] as number)), signal)
-    recent.push(clock.monotonic())
+  async function spread(points: number): Promise<void> {
+    const sum = () => recent.reduce((all, one) => all + one.points, 0)
+    for (;;) {
+      const now = clock.monotonic()
+      while (recent[0] && now - recent[0].at >= 60_000) recent.shift()
+      if (recent[0] === undefined || sum() + points <= POINTS_A_MINUTE) break
+      await clock.sleep(60_000 - (now - recent[0].at), signal)
+    }
+    recent.push({ at: clock.monotonic(), points })
   }
 
   /** Tries until there is an answer, a refusal, or no more patience. */
@@ -142,6 +158,15 @@ export function openClient(options: ClientOptions): Client {
 
   async function page(route: string, params: Params, use: Use): Promise<{ data: unknown; next?: string }> {
     const { url } = octokit.request.endpoint(route, { ...addressed(route, place), ...params })
+    const known = rounds.get(url)
+    if (use === 'look' && known && clock.monotonic() - known.at < ROUND_MS) return known.answer
+    const answer = askPage(route, params, use, url)
+    rounds.set(url, { at: clock.monotonic(), answer })
+    answer.catch(() => rounds.delete(url))
+    return answer
+  }
+
+  async function askPage(route: string, params: Params, use: Use, url: string): Promise<{ data: unknown; next?: string }> {
     const kept = await cache.read(url)
     if (use === 'look' && !isSpare()) {
       if (kept) return kept
@@ -204,7 +229,12 @@ export function openClient(options: ClientOptions): Client {
         }
       }),
     graphql: async <T>(query: string, variables: Params) =>
-      patiently('POST /graphql', async () => (await octokit.graphql(query, variables)) as T),
+      patiently('POST /graphql', async () => {
+        const isRead = !query.startsWith('mutation')
+        if (!isRead) rounds.clear()
+        await spread(isRead ? READING : WRITING)
+        return (await octokit.graphql(query, variables)) as T
+      }),
     limit: () => ({ remaining: budget?.remaining }),
     lastHeaders: () => seen,
   }

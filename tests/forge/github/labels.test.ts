@@ -28,15 +28,24 @@ describe('setting up for GitHub', () => {
     expect(asked.stdout).toMatch(/labels not made: task, story, .*; `valuetrain init --forge github --yes` makes them/)
     expect(await labels()).toHaveLength(before)
     const told = await terminal.run('init', '--forge', 'github', '--yes', '--json')
-    const { missing } = JSON.parse(told.stdout).labels
-    expect(missing).toEqual(
-      expect.arrayContaining(['now', 'next', 'future', 'blocked', 'risk', 'mitigation', 'meta', 'role:studio']),
+    const { labels: given, files } = JSON.parse(told.stdout)
+    const { missing } = given
+    const roles = ['conductor', 'onboarder', 'lab', 'studio', 'ops', 'evaluator', 'improver'].map((role) => `role:${role}`)
+    const others = ['task', 'story', 'requirement', 'now', 'next', 'future', 'blocked', 'risk', 'mitigation', 'meta']
+    expect(missing.toSorted()).toEqual([...others, ...roles].sort())
+    expect(files.map(({ path }: { path: string }) => path)).toEqual(
+      expect.arrayContaining([
+        ...['product-requirement', 'user-story', 'task', 'risk', 'mitigation'].map((name) => `.github/ISSUE_TEMPLATE/${name}.md`),
+        '.github/pull_request_template.md',
+      ]),
     )
     const names = (await labels()).map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(missing))
     expect((await labels()).find(({ name }) => name === 'AUTO')).toMatchObject({ description: 'mine' })
     expect(names).not.toContain('auto')
-    expect((await terminal.run('init', '--forge', 'github')).stdout).toContain('labels: everything is there')
+    const again = await terminal.run('init', '--forge', 'github')
+    expect(again.stdout).toContain('nothing written: everything is there\n')
+    expect(again.stdout).toContain('labels: everything is there')
   })
 
   it('writes its files also where the forge cannot be asked, and says why', async () => {
