@@ -9,7 +9,7 @@ import type {
 } from '../../core/contracts/forge.ts'
 import { ticketOfBranch } from '../../core/contracts/names.ts'
 import { ValuetrainError } from '../../core/errors.ts'
-import type { Client } from './client.ts'
+import type { Client, Use } from './client.ts'
 import type { People } from './people.ts'
 import type { MergeQueues } from './queue.ts'
 import { isOurReport } from './reports.ts'
@@ -93,7 +93,7 @@ export async function observePull(client: Client, people: People, queues: MergeQ
     client.list<RawReview>('GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews', { pull_number: number }, 'look'),
     client.list<RawStatus>('GET /repos/{owner}/{repo}/commits/{ref}/status', { ref: sha }, 'look'),
     client.list<RawRun>('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ref: sha }, 'look'),
-    branchTip(client, pull.base.ref, 'look'),
+    branchTip(client, pull.base.ref, 'glance'),
     isMerged(pull) ? undefined : queues.standingOf(number, pull.base.ref),
   ])
   return {
@@ -181,7 +181,7 @@ async function readPull(client: Client, number: number, use: 'need' | 'look' = '
 }
 
 /** Returns where a branch of the forge is. @throws VT_NO_BRANCH when there is none, e.g. in an empty repository */
-export async function branchTip(client: Client, branch: string, use: 'need' | 'look' = 'need'): Promise<string> {
+export async function branchTip(client: Client, branch: string, use: Use = 'need'): Promise<string> {
   try {
     const found = await client.get<{ commit: { sha: string } }>('GET /repos/{owner}/{repo}/branches/{branch}', { branch }, use)
     return found.commit.sha

@@ -41,8 +41,11 @@ export interface ClientOptions {
 
 export type Params = Record<string, unknown>
 
-/** Whether an answer is needed, or a look that may wait when only the reserve of the hourly limit is left. */
-export type Use = 'need' | 'look'
+/**
+ * Whether an answer is needed, or a look that may wait when only the reserve of the hourly limit is left, or a glance: a look
+ * that another one of the same round answers, too.
+ */
+export type Use = 'need' | 'look' | 'glance'
 
 /** Asks the API for one repository, within its limits. `owner` and `repo` are put into every request. */
 export interface Client {
@@ -158,8 +161,9 @@ export function openClient(options: ClientOptions): Client {
 
   async function page(route: string, params: Params, use: Use): Promise<{ data: unknown; next?: string }> {
     const { url } = octokit.request.endpoint(route, { ...addressed(route, place), ...params })
+    if (use !== 'glance') return askPage(route, params, use, url)
     const known = rounds.get(url)
-    if (use === 'look' && known && clock.monotonic() - known.at < ROUND_MS) return known.answer
+    if (known && clock.monotonic() - known.at < ROUND_MS) return known.answer
     const answer = askPage(route, params, use, url)
     rounds.set(url, { at: clock.monotonic(), answer })
     answer.catch(() => rounds.delete(url))
@@ -168,7 +172,7 @@ export function openClient(options: ClientOptions): Client {
 
   async function askPage(route: string, params: Params, use: Use, url: string): Promise<{ data: unknown; next?: string }> {
     const kept = await cache.read(url)
-    if (use === 'look' && !isSpare()) {
+    if (use !== 'need' && !isSpare()) {
       if (kept) return kept
       throw reserved(budget?.until as number)
     }
