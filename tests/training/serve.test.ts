@@ -11,6 +11,7 @@ import {
   armOf,
   type Breach,
   type InUse,
+  openLimiter,
   openMeters,
   type ServeOptions,
   servedPolicy,
@@ -208,6 +209,49 @@ describe('a served policy', () => {
       status: 'degraded',
       challenger: { run: 'run-of-1', share: 0.3 },
     })
+  })
+})
+
+describe('the limiter', () => {
+  it('admits as many at once as a second gives, and never more than that and the rate together', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.1, max: 2_000, noNaN: true }),
+        fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 200 }),
+        (rate, pauses) => {
+          let now = 0
+          const admit = openLimiter(rate, { monotonic: () => now })
+          let admitted = 0
+          for (const pause of pauses) {
+            now += pause
+            if (admit() === 0) admitted += 1
+          }
+          expect(admitted).toBeLessThanOrEqual(Math.max(1, rate) + (now * rate) / 1000 + 1e-6)
+        },
+      ),
+    )
+    let now = 0
+    const admit = openLimiter(10, { monotonic: () => now })
+    expect(Array.from({ length: 12 }, admit)).toEqual([...new Array(10).fill(0), 100, 100])
+    // Who waits as long as it was told is let in, and nobody before.
+    now = 99
+    expect(admit()).toBe(1)
+    now = 100
+    expect([admit(), admit()]).toEqual([0, 100])
+  })
+
+  it('answers what is too much with 429 and when to come again, and counts it as no failure', async () => {
+    const { post, server } = await serving({ load: async () => use('a', 0), rate: 2 })
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post('/decide', { observation: [0, 0] })))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThanOrEqual(2)
+    expect(refused[0]?.body.error).toMatchObject({
+      code: 'VT_SERVE_RATE',
+      message: expect.stringContaining('more than 2 decisions a second'),
+    })
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    expect(metrics).toContain(`valuetrain_refused_total{policy="choice"} ${refused.length}\n`)
+    expect(metrics).toContain('valuetrain_failures_total{policy="choice",arm="champion"} 0\n')
   })
 })
 

@@ -1,3 +1,4 @@
+export { openLimiter } from './limiter.ts'
 export { type LineLog, openLineLog } from './log.ts'
 export { type Breach, type Meters, openMeters, type Thresholds } from './meters.ts'
 export { readSplit, type ServedRun, type SplitReport, serveLog } from './outcomes.ts'

@@ -8,6 +8,7 @@ import { type Clock, timestamp } from '../../core/clock.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Ids } from '../../core/ids.ts'
 import { randomFrom } from '../random.ts'
+import { openLimiter } from './limiter.ts'
 import { openLineLog } from './log.ts'
 import { type Breach, openMeters, type Thresholds } from './meters.ts'
 import { isRefusal, refusal, type Served } from './served.ts'
@@ -31,6 +32,8 @@ export interface ServeOptions {
   /** Draw actions by their probabilities instead of taking the best. */
   explore: boolean
   thresholds: Thresholds
+  /** Decisions a second at most; unlimited unless told. What is more is answered with 429. */
+  rate?: number
   /** Returns what is in use now; the same object while nothing has changed. */
   load: () => Promise<InUse>
   /** Milliseconds between two looks. */
@@ -92,6 +95,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     }
   }
 
+  const admit = options.rate === undefined ? () => 0 : openLimiter(options.rate, clock)
   const decide = (body: Record<string, unknown>, began: number): object => {
     const key = typeof body.key === 'string' ? body.key : undefined
     const id = ids.ulid()
@@ -149,6 +153,14 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     if (route === 'GET /metrics') {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
       return response.end(meters.render(options.policy))
+    }
+    const waitMs = route === 'POST /decide' ? admit() : 0
+    if (waitMs > 0) {
+      meters.refused()
+      response.setHeader('retry-after', Math.ceil(waitMs / 1000))
+      return send(response, 429, {
+        error: { code: 'VT_SERVE_RATE', message: `more than ${options.rate} decisions a second; wait ${waitMs} ms` },
+      })
     }
     if (route === 'POST /decide') return send(response, 200, decide(await readBody(request), began))
     if (route === 'POST /outcome') return send(response, 200, outcome(await readBody(request)))
