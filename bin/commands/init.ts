@@ -22,8 +22,8 @@ import { type Paint, paintFor } from '../display/paint.ts'
 import { table, wrap } from '../display/text.ts'
 import { type LabelsOutcome, offerLabels } from '../forge-labels.ts'
 import { hookProgram } from '../hook-program.ts'
-import { askerOf } from '../package-managers.ts'
 import { confirm } from '../prompt.ts'
+import { askerOf } from '../registry-question.ts'
 
 export default defineCommand({
   description:
