@@ -1,12 +1,14 @@
 /**
- * A2: from the delivery that says a label was set to the start of the agent's process, in a repository of 1,000 files with
- * `drive --webhook` waiting; beside the floor of `git worktree add` and the same agent, and beside an npm peer.
+ * A2: from a label to the start of the agent's process, in a repository of 1,000 files with a `drive` waiting; beside the floor
+ * of `git worktree add` and the same agent, and beside an npm peer.
  *
- * The forge's hook goes to a relay that notes the time and passes the delivery on, so neither the forge's own time nor the way
- * to us is in the number. The agent is a shell script whose first act is to note the time. What stays of the network are
- * questions to the forge on the loopback address; with `remote: null` none of them is git's, with `remote: origin` the claim
- * is pushed over HTTP, too. Every round has new processes and clones: `first` is the first ticket a process works,
- * `next` the second of the same process, which a drive that stays has all the time.
+ * Without a network at all (`forge: local`, `remote: null`) the time begins when the issue's file with its label is there, and
+ * what is left of the interval of 100 ms between two looks is waited for, too. On GitHub (`remote: origin`) it begins with the
+ * delivery of the label: the forge's hook goes to a relay that notes the time and passes it on, so neither the forge's own time
+ * nor the way to us is in the number; but questions to the forge, the claim and the ticket's first push over HTTP are, all on
+ * the loopback address. The agent is a shell script whose first act is to note the time. Every round has new processes and
+ * clones: `first` is the first ticket a process works, `next` the second of the same process, which a drive that stays has all
+ * the time.
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
@@ -33,12 +35,12 @@ const bench: Benchmark = async ({ full, seed, env, root, note }) => {
     const starts = watchStarts(join(outside, 'started'))
     const agent = join(outside, 'agent.sh')
     await writeFile(agent, AGENT)
-    const repository = async (name: string, remote: string) => {
-      const config = configOf({ agent, started: starts.folder, remote })
+    const repository = async (name: string, forge: 'local' | 'github') => {
+      const config = configOf({ agent, started: starts.folder, forge })
       return stand.repository(name, { ...thousandFiles(), '.valuetrain/config.yaml': config })
     }
-    const [alone, shared] = [await repository('alone', 'null'), await repository('shared', 'origin')]
-    for (const at of [alone, shared]) await hook(stand, at, relay.url)
+    const [alone, shared] = [await repository('alone', 'local'), await repository('shared', 'github')]
+    await hook(stand, shared, relay.url)
     const plain = await cloneStage(stand, alone, join(outside, 'plain'), quiet)
     const castle = await cloneStage(stand, alone, join(outside, 'castle'), quiet)
     const claude = `#!/bin/sh\nset -- '${starts.folder}'\n${AGENT.replace('#!/bin/sh\n', '')}${AGENT_COMMITS}`
@@ -51,16 +53,21 @@ const bench: Benchmark = async ({ full, seed, env, root, note }) => {
       return start.wallMs
     }
     let serial = 0
-    const ours = async (at: StandRepository, name: string) => {
-      const stage = await cloneStage(stand, at, join(outside, `clone-${++serial}`), quiet)
-      const [first, next] = await driveOnce({ stand, stage, relay, starts, root, again: full && at === shared })
+    const oursAlone = async () => {
+      const stage = await cloneStage(stand, alone, join(outside, `clone-${++serial}`), quiet)
+      return keep('ours, forge: local, first', await driveAlone(stage, starts, root))
+    }
+    const ours = async () => {
+      const name = 'ours, forge: github'
+      const stage = await cloneStage(stand, shared, join(outside, `clone-${++serial}`), quiet)
+      const [first, next] = await driveOnce({ stand, stage, relay, starts, root, again: full })
       if (next !== undefined) keep(`${name}, next`, next)
       return keep(`${name}, first`, first)
     }
     const variants: Record<string, () => Promise<number>> = {
       floor: async () => keep(FLOOR, await startPlain(plain, agent, starts, join(outside, 'floor', `${++serial}`), quiet)),
-      alone: () => ours(alone, 'ours, remote: null'),
-      shared: () => ours(shared, 'ours, remote: origin'),
+      alone: oursAlone,
+      shared: ours,
       ...('missing' in peer
         ? {}
         : {
@@ -97,6 +104,8 @@ const FLOOR = 'git worktree add, then the agent'
 interface Start {
   wallMs: number
   cpuMs: number
+  /** Time in which git talked with the remote. */
+  talkMs?: number
 }
 
 function rowsOf(name: string, list: readonly Start[], floor: readonly Start[]): Row[] {
@@ -117,8 +126,74 @@ function rowsOf(name: string, list: readonly Start[], floor: readonly Start[]): 
       rounds,
       ...(isOurs ? { goal: 'at most 150' } : {}),
     },
+    ...talkRows(name, list, floors),
     rowOf(`${name}, CPU`, 'ms CPU', cpus, { floor: floor.map(({ cpuMs }) => cpuMs) }),
   ]
+}
+
+/** What is left without the time in which git talked with the remote, which a real network makes what it is. */
+function talkRows(name: string, list: readonly Start[], floors: readonly number[]): Row[] {
+  if (list.some(({ talkMs }) => talkMs === undefined)) return []
+  const rest = list.map(({ wallMs, talkMs = 0 }) => wallMs - talkMs)
+  const over = Math.round(median(rest) - median(floors))
+  return [
+    rowOf(`${name}, git's talks left out`, 'ms', rest, { floor: floors }),
+    {
+      name: `${name}, git's talks left out, p50 over the floor`,
+      value: over,
+      unit: 'ms',
+      rounds: list.length,
+      goal: 'at most 150',
+    },
+  ]
+}
+
+/** Returns how long, between two moments, git talked with another machine, from what git itself noted of its processes. */
+async function talkedMs(trace: string, from: number, to: number): Promise<number> {
+  const begun = new Map<string, number>()
+  const spans: [number, number][] = []
+  for (const line of (await readFile(trace, 'utf8')).split('\n')) {
+    if (line === '') continue
+    const { event, sid, argv, time, t_abs: seconds } = JSON.parse(line)
+    if (event === 'start' && !sid.includes('/') && argv.some((word: string) => TALKS.has(word))) begun.set(sid, Date.parse(time))
+    const at = event === 'atexit' ? begun.get(sid) : undefined
+    if (at !== undefined) spans.push([Math.max(from, at), Math.min(to, at + seconds * 1_000)])
+  }
+  let [sum, until] = [0, from]
+  for (const [start, end] of spans.sort(([a], [b]) => a - b)) {
+    sum += Math.max(0, end - Math.max(start, until))
+    until = Math.max(until, end)
+  }
+  return sum
+}
+
+const TALKS: ReadonlySet<string> = new Set(['fetch', 'push', 'ls-remote'])
+
+/** How long a drive that was just started gets to have looked and found nothing. */
+const SETTLED_MS = 4_000
+
+/** Waits with a new drive that asks nobody but this clone for an issue, and writes it. */
+async function driveAlone(stage: Stage, starts: Starts, root: string): Promise<Start> {
+  const driving = startDrive(root, stage, ['--merge', 'auto'])
+  try {
+    await delay(SETTLED_MS)
+    const folder = join(stage.dir, '.valuetrain', 'issues')
+    await mkdir(folder, { recursive: true })
+    const due = starts.next()
+    const before = await cpuSoFar(driving.child.pid ?? 0)
+    await writeFile(join(folder, '1-one.md'), ISSUE)
+    const begun = Date.now()
+    const wallMs = (await due) - begun
+    const after = await cpuSoFar(driving.child.pid ?? 0)
+    return { wallMs, cpuMs: after.own + after.children - before.own - before.children }
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; the drive said: ${driving.said().slice(-1500)}`)
+  } finally {
+    driving.child.kill('SIGKILL')
+    await driving.ended()
+    await rm(stage.dir, { recursive: true, force: true, maxRetries: 5 })
+    await rm(`${stage.dir}.worktrees`, { recursive: true, force: true, maxRetries: 5 })
+  }
 }
 
 /** Waits with a new drive for a label, and sets it; again for a second issue when the first has been merged. */
@@ -134,7 +209,9 @@ async function driveOnce(given: {
   const owner = stand.as('owner')
   const issues = [await stage.issue('One', []), await stage.issue('Two', [])] as const
   const looked = stand.journal.length
-  const driving = startDrive(root, stage, ['--merge', 'auto', '--webhook', '0'])
+  const trace = `${stage.dir}.trace`
+  const env = { ...stage.env, GIT_TRACE2_EVENT: trace }
+  const driving = startDrive(root, { ...stage, env }, ['--merge', 'auto', '--webhook', '0'])
   try {
     await driving.until('deliveries are taken at ')
     relay.target = /deliveries are taken at (\S+)/.exec(driving.said())?.[1] ?? ''
@@ -143,9 +220,10 @@ async function driveOnce(given: {
       const due = starts.next()
       const before = await cpuSoFar(driving.child.pid ?? 0)
       await owner('POST', `/repos/${stage.at.fullName}/issues/${issue}/labels`, { labels: ['auto'] })
-      const wallMs = (await due) - relay.labelled(issue)
+      const [began, labelled] = [await due, relay.labelled(issue)]
       const after = await cpuSoFar(driving.child.pid ?? 0)
-      return { wallMs, cpuMs: after.own + after.children - before.own - before.children }
+      const cpuMs = after.own + after.children - before.own - before.children
+      return { wallMs: began - labelled, cpuMs, talkMs: await talkedMs(trace, labelled, began) }
     }
     // It has looked at the queue and found nothing; then whatever follows a look has time to end.
     const idle = async (isMoreThan: number) => {
@@ -284,16 +362,24 @@ const AGENT_COMMITS = `git add --all && git commit --quiet -m Work
 echo '{"type":"result","result":"<promise>COMPLETE</promise>"}'
 `
 
-function configOf({ agent, started, remote }: { agent: string; started: string; remote: string }): string {
+const ISSUE = `---
+title: One
+labels: [auto]
+---
+
+Please do it.
+`
+
+function configOf({ agent, started, forge }: { agent: string; started: string; forge: 'local' | 'github' }): string {
   return `version: 1
-forge: github
-remote: ${remote}
+forge: ${forge}
+remote: ${forge === 'local' ? 'null' : 'origin'}
 jail: off
 agent: worker
 agents:
   worker: { command: [sh, ${agent}, ${started}], dialect: text }
 commands: { test: [git, --version] }
 github: { writeEveryMs: 0 }
-drive: { pollMs: 3600000 }
+drive: { pollMs: ${forge === 'local' ? 100 : 3600000} }
 `
 }
