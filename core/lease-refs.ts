@@ -158,7 +158,9 @@ export function refused(remote: string, stderr: string): ValuetrainError {
     .slice(0, 500)
   return new ValuetrainError('VT_REMOTE', `remote ${remote} refuses or is gone: ${words}`, {
     kind: 'environment',
-    hint: `try \`git ls-remote ${remote}\`; set \`remote: null\` in .valuetrain/config.yaml to work with this clone alone`,
+    hint: /authentication failed|invalid username or token|could not read (?:username|password)|permission .* denied/i.test(words)
+      ? 'the login or token is not good enough any more; `valuetrain doctor` looks at it, and the same command goes on afterwards'
+      : `try \`git ls-remote ${remote}\`; set \`remote: null\` in .valuetrain/config.yaml to work with this clone alone`,
   })
 }
 

@@ -124,4 +124,22 @@ describe(`a drive on GitHub, on a simulated clock (seed ${SEED})`, () => {
       expect(clock.now() - new SimulatedClock().now()).toBeGreaterThan(120_000 + 590_000)
     },
   )
+
+  // The last one here: the pilot's token is no good afterwards.
+  it.runIf(isDrawn(5))('says so when the token is revoked in the middle, and keeps the work', LONG, async () => {
+    const files = { 'value.txt': 'wrong', 'notes.txt': 'begin\n' }
+    const revoke = { onEvent: (_: string, { type }: { type: string }) => void (type === 'WORK_COMMITTED' && lose()) }
+    const line = await standLine(stand, 'revoked', files, CONFIG, revoke)
+    const lose = () => stand.revoke(stand.token('pilot'))
+    const issue = await line.issue('Mend it', ['auto', 'recipe:mend'])
+    const refused = await drive(line.ports, { once: true, merge: 'person' }).catch((error) => error)
+    expect(refused).toMatchObject({
+      code: 'VT_REMOTE',
+      message: expect.stringContaining('Invalid username or token'),
+      hint: expect.stringContaining('`valuetrain doctor` looks at it'),
+    })
+    expect(JSON.stringify([refused.message, refused.details, line.told])).not.toContain(stand.token('pilot'))
+    expect(line.told.join('\n')).toContain('not pushed yet')
+    expect(await line.ports.repository.git.text(['show', `phase/build_${issue}:value.txt`])).toBe('right')
+  })
 })

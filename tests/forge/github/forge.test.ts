@@ -82,6 +82,15 @@ describe('a pull request', () => {
     expect(await stand.as('owner')('GET', `/repos/${at.fullName}/pulls?state=all`)).toHaveLength(1)
   })
 
+  it('is adopted when the forge says that there is one already, which its list did not show yet', async () => {
+    const { at, forge, draft } = await openTicket('late-list')
+    const errors = [{ resource: 'PullRequest', code: 'custom', message: `A pull request already exists for ${draft.head}.` }]
+    const body = { message: 'Validation Failed', errors }
+    stand.fault({ on: `POST /repos/${at.fullName}/pulls`, when: 'after', status: 422, body })
+    expect(await forge.openChange(draft)).toMatchObject({ head: draft.head, state: 'open' })
+    expect(await stand.as('owner')('GET', `/repos/${at.fullName}/pulls?state=all`)).toHaveLength(1)
+  })
+
   it('is not merged when the base has moved, the head is another, or the branch is protected', async () => {
     const { at, forge, ticket, head, draft } = await openTicket('moved')
     await forge.openChange({ ...draft, draft: false })
@@ -178,6 +187,9 @@ describe('issues', () => {
     await forge.show(issue, { add: ['in work 🚂', 'a/b: c'], remove: ['nothing'], assign: true })
     await forge.show(issue, { remove: ['a/b: c'], assign: true })
     expect(await forge.readIssue(issue)).toMatchObject({ labels: ['auto', 'in work 🚂'], assignees: ['pilot'] })
+    // Somebody else takes it off between our look and our request.
+    stand.fault({ on: /DELETE .*labels/, status: 404, body: { message: 'Label does not exist' } })
+    await forge.show(issue, { remove: ['auto'] })
     await forge.show(issue, { assign: false })
     expect((await forge.readIssue(issue)).assignees).toEqual([])
   })

@@ -241,6 +241,10 @@ describe('the receiver of webhooks', () => {
     const headers = { 'x-github-delivery': 'the-same' }
     expect([await post(JSON.stringify(old), headers), await post(JSON.stringify(old), headers)]).toEqual([202, 202])
     expect(await clone.forge.intents.read(number)).toEqual(kept)
+    // That it was taken off before it was set, told afterwards: the forge's own record says how it stands.
+    expect(await post(JSON.stringify({ ...old, action: 'unlabeled' }))).toBe(202)
+    expect(await clone.forge.intents.read(number)).toEqual(kept)
+    expect((await clone.forge.readIssue(number)).labels).toEqual(['auto'])
     expect(heard.filter(({ id }) => id === 'the-same')).toHaveLength(1)
   })
 })
