@@ -98,7 +98,11 @@ describe('the job for GitHub', () => {
   it('is taken by GitHub’s own parser, which says what is wrong with a bad one', async () => {
     const entry = join(folder, 'parse.mjs')
     const bundle = join(folder, 'parse.bundle.mjs')
-    await writeFile(entry, "export { parseWorkflow, parseAction, NoOperationTraceWriter } from '@actions/workflow-parser'\n")
+    const [workflows, actions] = ['@actions/workflow-parser', '@actions/workflow-parser/actions/index']
+    await writeFile(
+      entry,
+      `export { parseWorkflow, NoOperationTraceWriter } from '${workflows}'\nexport { parseAction } from '${actions}'\n`,
+    )
     // It imports JSON in a way that not every Node here can; a bundle has it inside.
     await build({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' })
     const { parseWorkflow, parseAction, NoOperationTraceWriter } = await import(pathToFileURL(bundle).href)
