@@ -47,8 +47,15 @@ const EXPECTED = {
 describe('a journey on a forge of another machine that is killed', () => {
   it.runIf(FULL)('has as many places as the sample knows', { timeout: 600_000 }, async () => {
     const all = await places()
-    const counts = Object.keys(STEPS).map((kind) => [kind, Math.max(...all.flatMap(([when, at]) => (when === kind ? at : [])))])
-    expect(Object.fromEntries(counts)).toEqual(STEPS)
+    const count = (kind: string) => Math.max(...all.flatMap(([when, at]) => (when === kind ? at : [])))
+    expect({ effect: count('effect'), after: count('after'), before: count('before') }).toEqual({
+      effect: STEPS.effect,
+      after: STEPS.after,
+      before: STEPS.before,
+    })
+    // The longer it takes, the more often its claim is renewed.
+    expect(count('pushed')).toBeGreaterThanOrEqual(STEPS.pushed)
+    expect(count('sent')).toBeGreaterThanOrEqual(STEPS.sent)
   })
 
   it(`ends in the same state with one pull request, wherever it was killed (seed ${SEED})`, { timeout: 14_400_000 }, async () => {
