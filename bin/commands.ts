@@ -117,7 +117,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     id: 'eval',
     group: 'Training',
-    usage: 'RUN',
+    usage: '[RUN]',
     summary: "Measure a run's policy again",
     load: () => import('./commands/eval.ts'),
   },

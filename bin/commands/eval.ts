@@ -1,5 +1,6 @@
 import { ValuetrainError } from '../../core/errors.ts'
 import { evaluateRandom, meanScore } from '../../training/evaluate.ts'
+import { readExport, runFromExport, runOfExport } from '../../training/export/index.ts'
 import { policyInUse } from '../../training/policy/index.ts'
 import { isRouterRun } from '../../training/router/index.ts'
 import {
@@ -11,30 +12,35 @@ import {
   openProblem,
   policyOfRun,
   readRun,
+  readRuns,
   rulesOf,
+  type StoredRun,
 } from '../../training/run/index.ts'
 import { argument, defineCommand, flag, usageError } from '../command.ts'
+import type { Context } from '../context.ts'
 import { evaluateRouter } from '../eval-router.ts'
-import { openTraining } from '../training.ts'
+import { openTraining, outputPath, type TrainingPlace } from '../training.ts'
 
 export default defineCommand({
   description:
-    "Measures a run's policy again. On the run's own episodes the scores must come out as they are recorded; with --seed it is measured on episodes that it has never been judged on, against the champion where there is one. Nothing is written.",
+    "Measures a run's policy again. On the run's own episodes the scores must come out as they are recorded; with --seed it is measured on episodes that it has never been judged on, against the champion where there is one. With --from the policy is read from a folder that `export --format safetensors` wrote, and refused unless it is the run’s to the byte. Nothing is written.",
   examples: [
     { does: 'Check that a run’s scores can be had again', line: 'eval 109ebffd4a51' },
     { does: 'Estimate what a router would have earned on the choices made so far', line: 'eval 109ebffd4a51 --decisions' },
+    { does: 'Check that an exported policy still decides as its run recorded', line: 'eval --from build' },
     { does: 'Measure on other episodes', line: 'eval 109ebffd4a51 --seed 777 --episodes 500' },
   ],
-  args: { run: argument.text('A run, or its first digits.') },
+  args: { run: argument.optional('A run, or its first digits; with --from the run that wrote the export.') },
   flags: {
     seed: flag.count('N', 'Decides how the episodes begin.', 0),
     episodes: flag.count('N', 'Episodes.', 2, 100_000),
+    from: flag.text('DIR', 'Folder of an export in safetensors to read the policy from.'),
     decisions: flag.switch('Estimate a router on the choices that the sessions hold: IPS, SNIPS, DM, DR and switch-DR.'),
   },
   json: true,
   async run(context, { args, flags }) {
     const place = await openTraining(context)
-    const stored = await readRun(place.runs, await findRun(place.runs, args.run))
+    const stored = await runAsked(context, place, args.run, flags.from)
     if (await isRouterRun(stored)) {
       return evaluateRouter(context, place, stored, { decisions: flags.decisions, json: flags.json })
     }
@@ -103,6 +109,23 @@ export default defineCommand({
     return verdict.verdict === 'pass' ? 0 : 1
   },
 })
+
+/** Returns the run that is named, or that wrote an export; with the policy of the export where there is one. */
+async function runAsked(
+  context: Pick<Context, 'cwd'>,
+  place: TrainingPlace,
+  word: string | undefined,
+  from: string | undefined,
+): Promise<StoredRun> {
+  const exported = from === undefined ? undefined : await readExport(outputPath(context, from))
+  if (word === undefined && exported === undefined)
+    throw usageError('name a run, or an export with --from DIR', '`valuetrain runs list` lists the runs')
+  const run =
+    word === undefined && exported !== undefined
+      ? runOfExport((await readRuns(place.runs)).runs, exported)
+      : await readRun(place.runs, await findRun(place.runs, word ?? ''))
+  return exported === undefined ? run : runFromExport(run, exported)
+}
 
 /** Returns a run's environment as a configuration names it. */
 function environmentOf(identity: unknown): unknown {

@@ -252,7 +252,7 @@ describe('the overview', () => {
 
       Training
         train CONFIG                        Train a policy, measure it, judge it by statistics
-        eval RUN                            Measure a run's policy again
+        eval [RUN]                          Measure a run's policy again
         runs list                           List the training runs
         runs show RUN                       Show one run, or write a page about it
         runs compare RUN RUN                Say what differs between two runs, and by how much

@@ -1,4 +1,5 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
@@ -73,6 +74,46 @@ describe('the commands of training', () => {
       champion: first.run,
       run: expect.not.stringContaining(first.run),
     })
+  })
+
+  it('read an export back, which scores to the digit as its run recorded, and refuse one that is not the run’s', async () => {
+    const { terminal, train, dir, write } = await trained()
+    const [first, second] = [await train('train.yaml'), await train('other.yaml')]
+    const file = (name: string) => join(dir, 'out', name)
+    const whole = async () => (await terminal.run('export', first.run, '--format', 'safetensors', '--out', 'out')).code
+    const again = async (...more: string[]) => terminal.run('eval', ...more, '--from', 'out', '--json')
+    expect(await whole()).toBe(0)
+    const known = JSON.parse((await terminal.run('eval', first.run, '--json')).stdout)
+    expect(JSON.parse((await again()).stdout)).toEqual(known)
+    expect(known).toMatchObject({ run: first.run, same: true, episodes: 10 })
+    const refused = async (code: string, said: string, ...more: string[]) => {
+      const { code: exit, stdout } = await again(...more)
+      const { error } = JSON.parse(stdout)
+      expect({ exit, code: error.code, said: error.message, hint: error.hint }).toEqual({
+        exit: 2,
+        code,
+        said: expect.stringContaining(said),
+        hint: expect.stringContaining('--format safetensors'),
+      })
+    }
+    await refused('VT_EXPORT_FOREIGN', `and run ${second.run} wrote `, second.run)
+    const [model, weights] = [await readFile(file('model.json'), 'utf8'), await readFile(file('policy.safetensors'))]
+    await writeFile(file('policy.safetensors'), weights.subarray(0, -4))
+    await refused('VT_EXPORT_DAMAGED', `has ${weights.length - 4} bytes that are not the ${weights.length} of run ${first.run}`)
+    // Edited and sealed again, so that the two files agree with each other.
+    const bent = Buffer.from(weights)
+    bent[bent.length - 1] = 0x11
+    const sealed = model.replace(/"sha256":"[0-9a-f]{64}"/, `"sha256":"${createHash('sha256').update(bent).digest('hex')}"`)
+    await write({ 'out/model.json': sealed })
+    await writeFile(file('policy.safetensors'), bent)
+    await refused('VT_EXPORT_FOREIGN', 'no run here wrote ')
+    await refused('VT_EXPORT_FOREIGN', `and run ${first.run} wrote `, first.run)
+    expect(await whole()).toBe(0)
+    await rm(file('policy.safetensors'))
+    await refused('VT_EXPORT_DAMAGED', 'policy.safetensors is missing')
+    await rm(file('model.json'))
+    await refused('VT_EXPORT_DAMAGED', 'out holds no model.json')
+    expect(await terminal.run('eval')).toMatchObject({ code: 2, stderr: expect.stringContaining('name a run, or an export') })
   })
 
   it('refuse to promote what did not pass, or was trained from a dirty tree', async () => {

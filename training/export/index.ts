@@ -6,6 +6,7 @@ import { renderOnnx } from './onnx.ts'
 import { renderTfjs, TFJS_WEIGHTS_FILE } from './tfjs.ts'
 
 export { ONNX_OPSET, type OnnxModel, type OnnxNode, parseOnnx, renderOnnx, runOnnx } from './onnx.ts'
+export { type ExportedPolicy, readExport, runFromExport, runOfExport } from './read.ts'
 export { renderTfjs, TFJS_WEIGHTS_FILE, type TfjsFiles } from './tfjs.ts'
 
 export const EXPORT_FORMATS = ['safetensors', 'onnx', 'tfjs'] as const
