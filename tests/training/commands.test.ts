@@ -54,6 +54,19 @@ describe('the commands of training', () => {
     expect((await terminal.run('policy', 'promote', second.run, '--reason', 'more epochs')).code).toBe(0)
     const shown = JSON.parse((await terminal.run('policy', 'show', 'pole', '--json')).stdout)[0]
     expect(shown.aliases).toEqual({ champion: second.run, challenger: null, previous: first.run })
+    expect(shown.stages).toMatchObject([
+      { run: second.run, stage: 'production' },
+      { run: first.run, stage: 'archived' },
+    ])
+    expect((await terminal.run('policy', 'show', 'pole')).stdout).toContain(`run ${first.run}  archived    version `)
+    expect(await terminal.run('policy', 'promote', first.run)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`run ${first.run} of pole is archived`),
+    })
+    expect(await terminal.run('policy', 'promote', second.run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`run ${second.run} is champion of pole already`),
+    })
     expect((await terminal.run('policy', 'rollback', 'pole')).stdout).toContain(`pole champion is run ${first.run} again`)
     expect(await terminal.run('policy', 'rollback', 'pole')).toMatchObject({
       code: 2,

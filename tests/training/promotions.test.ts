@@ -10,6 +10,8 @@ import {
   promotionFile,
   renderPromotion,
   rollback,
+  stagesOf,
+  withdraw,
 } from '../../training/policy/index.ts'
 
 const digest = (n: number) => String(n).padStart(64, '0')
@@ -57,10 +59,10 @@ describe('an alias', () => {
   it('says what any order of its files says', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
+        // A run that was replaced does not go straight back.
+        fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
         fc.infiniteStream(fc.nat()),
-        (drawn, order) => {
-          const runs = drawn.filter((n, index) => n !== drawn[index - 1])
+        (runs, order) => {
           const { records, promote: put } = history()
           for (const n of runs) put(n)
           const shuffled = records.map((record) => ({ record, at: order.next().value as number })).toSorted((a, b) => a.at - b.at)
@@ -137,6 +139,65 @@ describe('an alias', () => {
     expect(state([...records, other])[0]).toBe(run(1))
     expect(foldAlias([...records, other], 'router', 'challenger').current?.run).toBe(run(7))
     expect(foldAlias(records, 'cascade', 'champion').current).toBeUndefined()
+  })
+})
+
+describe('the stage of a run', () => {
+  const wanted = { policy: 'router', verdict: 'pass' as const, by: undefined, reason: undefined }
+  const id = (n: number) => `01J0000000000000000000000${n}`
+  const put = (records: Promotion[], n: number, alias: 'champion' | 'challenger', at: number, from = n) =>
+    records.push(promote(records, { ...wanted, id: id(at), alias, run: run(n), version: digest(from) }))
+  const stages = (records: readonly Promotion[]) =>
+    Object.fromEntries(stagesOf(records, 'router').map((each) => [each.run, each.stage]))
+
+  it('is staging for the challenger, production for the champion, and archived for what was either', () => {
+    const records: Promotion[] = []
+    expect(stagesOf(records, 'router')).toEqual([])
+    put(records, 1, 'champion', 1)
+    put(records, 2, 'challenger', 2)
+    expect(stages(records)).toEqual({ [run(1)]: 'production', [run(2)]: 'staging' })
+    put(records, 2, 'champion', 3)
+    put(records, 3, 'challenger', 4)
+    expect(stages(records)).toEqual({ [run(1)]: 'archived', [run(2)]: 'production', [run(3)]: 'staging' })
+    records.push(withdraw(records, 'router', { id: id(5), alias: 'challenger', by: 'canary' }))
+    records.push(rollback(records, 'router', { id: id(6), alias: 'champion' }))
+    expect(stages(records)).toEqual({ [run(1)]: 'production', [run(2)]: 'archived', [run(3)]: 'archived' })
+    expect(stagesOf(records, 'router')[0]).toEqual({ run: run(1), version: digest(1), stage: 'production', record: id(6) })
+    expect(stagesOf(records, 'cascade')).toEqual([])
+  })
+
+  it('is not jumped: an archived run is not champion again but by rollback, through staging, or as a run judged anew', () => {
+    const records: Promotion[] = []
+    put(records, 1, 'champion', 1)
+    put(records, 2, 'champion', 2)
+    const refused = expect.objectContaining({
+      code: 'VT_PROMOTION_STAGE',
+      kind: 'gate',
+      message: `run ${run(1)} of router is archived, and from there no run goes straight to production`,
+      hint: expect.stringContaining(`valuetrain policy promote ${run(1)} --as challenger`),
+    })
+    expect(() => put(records, 1, 'champion', 3)).toThrow(refused)
+    // Settling two records is no way around it.
+    const other = { ...(records[1] as Promotion), id: id(8), run: run(5), version: digest(5) }
+    const again = { ...wanted, id: id(9), alias: 'champion' as const, run: run(1), version: digest(1) }
+    expect(() => promote([...records, other], again, { settle: true })).toThrow(refused)
+    expect(records).toHaveLength(2)
+    // The same numbers from a run that was judged against the champion of now are another matter.
+    const fresh = [...records]
+    put(fresh, 4, 'champion', 3, 1)
+    expect(stages(fresh)).toEqual({ [run(1)]: 'archived', [run(2)]: 'archived', [run(4)]: 'production' })
+    expect(promote(records, { ...again, id: id(3) }, { isFresh: true }).supersedes).toEqual([id(2)])
+    put(records, 1, 'challenger', 3)
+    expect(stages(records)[run(1)]).toBe('staging')
+    put(records, 1, 'champion', 4)
+    expect(stages(records)).toEqual({ [run(1)]: 'production', [run(2)]: 'archived' })
+  })
+
+  it('is none for a run that was not judged "pass"', () => {
+    for (const verdict of ['fail', 'inconclusive', 'not-applicable', 'waived'] as const) {
+      const rejected = { ...wanted, verdict, id: id(1), alias: 'challenger' as const, run: run(1), version: digest(1) }
+      expect(() => promote([], rejected)).toThrow(expect.objectContaining({ code: 'VT_PROMOTION_REFUSED', kind: 'gate' }))
+    }
   })
 })
 

@@ -165,16 +165,18 @@ async function promoteRun(work: PhaseWork, policy: string, stored: StoredRun): P
   const records = await readPromotions(reader, policy)
   const { version } = stored.manifest
   if (foldAlias(records, policy, 'champion').current?.version === version) return stored.id
-  const record = promote(records, {
+  const wanted = {
     id: ids.ulid(),
     policy,
-    alias: 'champion',
+    alias: 'champion' as const,
     run: stored.id,
     version,
-    verdict: 'pass',
+    verdict: 'pass' as const,
     by: request.ticket,
     reason: `passed the fresh episodes of ${request.ticket}`,
-  })
+  }
+  // Validated just now, so a run that was archived may come back.
+  const record = promote(records, wanted, { isFresh: true })
   await writeAtomically(await resolveInside(root, promotionFile(record)), renderPromotion(record))
   return stored.id
 }

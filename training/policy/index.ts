@@ -15,6 +15,10 @@ export {
   readPromotions,
   renderPromotion,
   rollback,
+  STAGES,
+  type Stage,
+  type StagedRun,
+  stagesOf,
   unknownPolicy,
   withdraw,
 } from './promotions.ts'

@@ -143,25 +143,86 @@ function beforeIt(record: Promotion, byId: ReadonlyMap<string, Promotion>): Prom
 }
 
 /**
+ * Where a run stands, in the words of model registries. The aliases are the stages: a challenger is in staging, a champion
+ * in production, and what was either and is neither is archived. A run without a record has no stage.
+ */
+export const STAGES = ['staging', 'production', 'archived'] as const
+export type Stage = (typeof STAGES)[number]
+
+/** A run that records speak of, and where it stands by them. */
+export interface StagedRun {
+  run: string
+  version: string
+  stage: Stage
+  /** Its latest record. */
+  record: string
+}
+
+/** Returns the stage of every run that the records of a policy name, the latest spoken of first. */
+export function stagesOf(records: readonly Promotion[], policy: string): StagedRun[] {
+  const own = records.filter((record) => record.policy === policy)
+  const held = (alias: Alias) =>
+    new Set(
+      currentRecords(own.filter((record) => record.alias === alias))
+        .filter(({ act }) => act !== 'withdrawal')
+        .map(({ run }) => run),
+    )
+  const [production, staging] = [held('champion'), held('challenger')]
+  const latest = new Map(own.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map((record) => [record.run, record]))
+  return [...latest.values()]
+    .sort((a, b) => (a.id < b.id ? 1 : -1))
+    .map(({ run, version, id }) => {
+      const stage = production.has(run) ? 'production' : staging.has(run) ? 'staging' : 'archived'
+      return { run, version, stage, record: id }
+    })
+}
+
+/**
  * Returns the record to write for a promotion.
  *
+ * A verdict lets its run go from nothing or staging to production once. An archived run has left it behind: it goes back by
+ * a rollback, through staging, or judged anew against what is in use now, as another run or in a validation phase.
+ *
  * @param settle replaces every current record, also when there are two
- * @throws VT_PROMOTION_TWICE when that version is what the alias stands for already, or is to challenge itself
+ * @param isFresh whether the verdict was given for this very promotion, against what is in use
+ * @throws VT_PROMOTION_TWICE when that version is what the alias stands for already, or is to challenge itself;
+ *   VT_PROMOTION_REFUSED when its verdict is not "pass"; VT_PROMOTION_STAGE when an archived run is to be champion
  */
 export function promote(
   records: readonly Promotion[],
   wanted: Pick<Promotion, 'id' | 'policy' | 'alias' | 'run' | 'version' | 'verdict' | 'by' | 'reason'>,
-  { settle = false }: { settle?: boolean } = {},
+  { settle = false, isFresh = false }: { settle?: boolean; isFresh?: boolean } = {},
 ): Promotion {
+  if (wanted.verdict !== 'pass') throw notPassed(wanted)
   const own = records.filter(({ policy, alias }) => policy === wanted.policy && alias === wanted.alias)
   if (!settle) {
     const inUse = ALIASES.find((alias) => foldAlias(records, wanted.policy, alias).current?.version === wanted.version)
     // A challenger that wins becomes champion; a champion has nobody to prove itself against but others.
     if (inUse === wanted.alias || inUse === 'champion') throw inUseAlready(wanted, inUse)
   }
+  const stage = stagesOf(records, wanted.policy).find(({ run }) => run === wanted.run)?.stage
+  if (wanted.alias === 'champion' && stage === 'archived' && !isFresh) throw isArchived(wanted)
   const supersedes = currentRecords(own).map(({ id }) => id)
   const { by, reason, ...rest } = wanted
   return { schema: 1, ...rest, act: 'promotion', supersedes, ...(by ? { by } : {}), ...(reason ? { reason } : {}) }
+}
+
+function notPassed({ run, verdict }: Pick<Promotion, 'run' | 'verdict'>): ValuetrainError {
+  return new ValuetrainError('VT_PROMOTION_REFUSED', `run ${run} was judged "${verdict}", so it promotes nothing`, {
+    kind: 'gate',
+    hint: `\`valuetrain runs show ${run}\` says why; change what it says and train again`,
+  })
+}
+
+function isArchived({ policy, run }: Pick<Promotion, 'policy' | 'run'>): ValuetrainError {
+  return new ValuetrainError(
+    'VT_PROMOTION_STAGE',
+    `run ${run} of ${policy} is archived, and from there no run goes straight to production`,
+    {
+      kind: 'gate',
+      hint: `\`valuetrain policy rollback ${policy}\` goes back to what was in use before; else let it prove itself with \`valuetrain policy promote ${run} --as challenger\`, or train it again against the champion of now`,
+    },
+  )
 }
 
 function inUseAlready({ policy, run }: Pick<Promotion, 'policy' | 'run'>, alias: Alias): ValuetrainError {

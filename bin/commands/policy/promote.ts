@@ -8,7 +8,7 @@ import { operatorName } from '../../wiring.ts'
 
 export default defineCommand({
   description:
-    'Puts a run’s policy into use: writes one new record and commits it. A run that did not pass, was trained from a tree with uncommitted changes, or is not committed is refused. The alias is what the default branch says.',
+    'Puts a run’s policy into use: writes one new record and commits it. A run that did not pass, was trained from a tree with uncommitted changes, or is not committed is refused, and so is an archived one that is to be champion without having been challenger again. The alias is what the default branch says.',
   examples: [
     { does: 'Make a run the champion', line: 'policy promote 109e' },
     { does: 'Let it answer a share of the requests first', line: 'policy promote 109e --as challenger' },

@@ -1,4 +1,4 @@
-import { ALIASES, foldAlias, policyNames, readPromotions } from '../../../training/policy/index.ts'
+import { ALIASES, foldAlias, policyNames, readPromotions, stagesOf } from '../../../training/policy/index.ts'
 import { readSplit, type ServedRun, type SplitReport, serveLog } from '../../../training/serve/index.ts'
 import { argument, defineCommand } from '../../command.ts'
 import { paintFor } from '../../display/paint.ts'
@@ -8,7 +8,7 @@ import { openTraining } from '../../training.ts'
 
 export default defineCommand({
   description:
-    'Shows which run every alias of a policy stands for on the default branch, the records that say so, and what came of it where it was served in this clone: champion and challenger by key, and whether their difference can be told.',
+    'Shows which run every alias of a policy stands for on the default branch, the stage of every run that has records (the challenger is in staging, the champion in production, what was either is archived), the records that say so, and what came of it where it was served in this clone: champion and challenger by key, and whether their difference can be told.',
   examples: [
     { does: 'All policies', line: 'policy show' },
     { does: 'One with its records', line: 'policy show cart-pole' },
@@ -27,7 +27,7 @@ export default defineCommand({
         const aliases = { champion: champion?.run ?? null, challenger: challenger?.run ?? null, previous: previous?.run ?? null }
         const runs = { champion: champion?.run ?? '', challenger: challenger?.run }
         const served = args.policy === undefined ? undefined : await readSplit(serveLog(place.stateDir, policy), runs)
-        return { policy, aliases, records, ...(served === undefined ? {} : { served }) }
+        return { policy, aliases, stages: stagesOf(records, policy), records, ...(served === undefined ? {} : { served }) }
       }),
     )
     if (flags.json) {
@@ -44,6 +44,9 @@ export default defineCommand({
     ])
     const lines = [policies.length === 0 ? 'nothing was promoted yet' : table([heads, ...rows])]
     if (args.policy !== undefined) {
+      for (const { run, version, stage } of policies.flatMap(({ stages }) => stages)) {
+        lines.push(`run ${run}  ${stage.padEnd(10)}  version ${version.slice(0, 12)}`)
+      }
       for (const { id, act, alias, run, by, reason } of policies.flatMap(({ records }) => records)) {
         lines.push(`${id}  ${act} of ${alias} to ${run}${by ? ` by ${by}` : ''}${reason ? `: ${reason}` : ''}`)
       }
