@@ -32,7 +32,14 @@ export { type Evaluation, evaluate, evaluateRandom, meanScore } from './evaluate
 export { crossEntropy, huber, huberGradient, logProbability, softmax, squaredError } from './nn/loss.ts'
 export { Mlp, type MlpShape, openParameters, type Parameters, parameterLength, shapeOf } from './nn/mlp.ts'
 export { normalise, RunningMoments } from './nn/normalise.ts'
-export { type AdamOptions, adamOptimiser, type Optimiser, sgdOptimiser } from './nn/optimiser.ts'
+export {
+  type AdamOptions,
+  adamOptimiser,
+  type Optimiser,
+  type OptimiserConfig,
+  openOptimiser,
+  sgdOptimiser,
+} from './nn/optimiser.ts'
 export { openScorer, policyOf, type Scorer } from './nn/policy.ts'
 export { type Schedule, valueAt } from './nn/schedule.ts'
 export { randomAt, randomFrom } from './random.ts'

@@ -52,6 +52,57 @@ describe('a training configuration', () => {
       `${BASE}evaluation: { keep: best }\n`,
       'evaluation.keep is best, and evaluation.everySteps says never to look',
     ],
+    [
+      'an unknown optimiser',
+      `${BASE}settings: { optimiser: adem }\n`,
+      'settings.optimiser.kind: expected one of adam, adamw, rmsprop, sgd (did you mean "adam"?)',
+    ],
+    [
+      'an unknown option of an optimiser',
+      `${BASE}settings: { optimiser: { kind: sgd, momentom: 0.9 } }\n`,
+      'unknown key "settings.optimiser.momentom" (did you mean "momentum"?)',
+    ],
+    [
+      'momentum where there is none',
+      `${BASE}settings: { optimiser: { kind: adam, momentum: 0.9 } }\n`,
+      'settings.optimiser.momentum: is nothing that adam has; rmsprop and sgd do',
+    ],
+    [
+      'a momentum in percent',
+      `${BASE}settings: { optimiser: { kind: sgd, momentum: 90 } }\n`,
+      'settings.optimiser.momentum: is below 1',
+    ],
+    ['an optimiser that is a number', `${BASE}settings: { optimiser: 3 }\n`, 'settings.optimiser: is adam, adamw, rmsprop, sgd'],
+    [
+      'minibatches that together do not divide a rollout',
+      `${BASE}settings: { environments: 8, rolloutSteps: 32, minibatch: 64, accumulate: 3 }\n`,
+      'settings.accumulate: 3 x 64 does not divide a rollout of 8 x 32 = 256 steps; 2 does',
+    ],
+    [
+      'minibatches that together are larger than the buffer',
+      'name: a\nalgorithm: dqn\nenvironment: CartPole-v1\nsettings: { bufferSize: 100, accumulate: 2 }\n',
+      'settings.accumulate: 128 transitions cannot be drawn from a buffer of 100',
+    ],
+    [
+      'minibatches of an algorithm that has none',
+      'name: a\nalgorithm: reinforce\nenvironment: CartPole-v1\nsettings: { accumulate: 2 }\n',
+      'unknown key "settings.accumulate"',
+    ],
+    [
+      'a bound that is never looked for',
+      `${BASE}evaluation: { stopAt: 475 }\n`,
+      'evaluation.stopAt is 475, and evaluation.everySteps says never to look',
+    ],
+    [
+      'patience without looks',
+      `${BASE}evaluation: { patience: 3 }\n`,
+      'evaluation.patience is 3, and evaluation.everySteps says never to look',
+    ],
+    [
+      'no patience at all',
+      `${BASE}evaluation: { everySteps: 1000, patience: 0 }\n`,
+      'evaluation.patience: is a number of looks from 1',
+    ],
     ['text that is not YAML', 'name: [\n', 'train.yaml'],
   ])('is refused for %s, by name', async (_, text, message) => {
     await expect(parseTrainConfig(text, 'train.yaml')).rejects.toThrow(message)
@@ -69,9 +120,10 @@ describe('a training configuration', () => {
     expect([1, 2, 3, 4].map((attempt) => attemptOf(config, attempt, 'train.yaml').settings.gamma)).toEqual([0.99, 0.9, 0.8, 0.8])
   })
 
-  it('is read back from itself unchanged', () => {
-    const config = tiny()
-    expect(checkTrainConfig({ ...config }, 'train.yaml')).toEqual(config)
+  it('is read back from itself unchanged, and an optimiser is the same by its name and by a name without options', () => {
+    for (const config of [tiny(), tiny({ optimiser: 'sgd', accumulate: 1 }, { evaluation: { everySteps: 9, stopAt: 1 } })])
+      expect(checkTrainConfig({ ...config }, 'train.yaml')).toEqual(config)
+    expect(tiny({ optimiser: 'sgd' })).toEqual(tiny({ optimiser: { kind: 'sgd' } }))
   })
 })
 

@@ -9,9 +9,10 @@
  */
 import type { Backend } from '../backend/backend.ts'
 import { discreteActions, sizeOf } from '../env/space.ts'
+import { gradientSum } from '../nn/gradient-sum.ts'
 import { huber, huberGradient } from '../nn/loss.ts'
 import { Mlp, openParameters } from '../nn/mlp.ts'
-import { adamOptimiser, put } from '../nn/optimiser.ts'
+import { type OptimiserConfig, openOptimiser, put } from '../nn/optimiser.ts'
 import { boundedSight, plainSight } from '../nn/perception.ts'
 import { largest } from '../nn/policy.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
@@ -34,12 +35,16 @@ export interface DqnConfig {
   bufferSize: number
   /** Transitions gathered before the first gradient step. */
   learningStarts: number
-  /** Transitions in one gradient step. */
+  /** Transitions that go through the networks at once. */
   minibatch: number
+  /** Minibatches in one gradient step; 1 unless told. */
+  accumulate?: number
   /** Discount a step, in [0, 1]. */
   gamma: number
-  /** Adam's step size. */
+  /** The optimiser's step size. */
   learningRate: Schedule
+  /** What moves the network; Adam unless told. */
+  optimiser?: OptimiserConfig
   /** Share of actions drawn at random. */
   exploration: Schedule
   /** Environment steps between two copies of the online network into the target network. */
@@ -81,6 +86,8 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
   for (const key of ['trainEvery', 'gradientSteps', 'bufferSize', 'minibatch', 'targetEvery'] as const)
     requireWhole(key, config[key])
   requireWhole('learningStarts', config.learningStarts, 0)
+  const { minibatch, accumulate = 1 } = config
+  requireWhole('accumulate', accumulate)
   const { spec, count } = environment
   const width = sizeOf(spec.observation)
   const actions = discreteActions(spec).n
@@ -103,7 +110,8 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
   const target = new Mlp(backend, shape, rows, targetParameters)
   online.initialiseUniform(origin.split('network'))
   targetParameters.values.set(parameters.values)
-  const optimiser = adamOptimiser(backend, parameters)
+  const optimiser = openOptimiser(backend, parameters, config.optimiser)
+  const total = gradientSum(parameters)
   const replay = openReplay(config.bufferSize, width)
   /** Environment steps since the target network was brought up to date. */
   const sinceCopy = Float64Array.of(0)
@@ -133,8 +141,23 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     targetParameters.values.set(parameters.values)
   }
 
+  /** One gradient step, on as many minibatches as are told. */
   function learn(rate: number): { loss: number; norm: number; value: number } {
-    const drawn = Array.from({ length: config.minibatch }, () => drawing.below(replay.length()))
+    let loss = 0
+    let value = 0
+    for (let part = 0; part < accumulate; part++) {
+      const seen = pass()
+      loss += seen.loss / accumulate
+      value += seen.value / accumulate
+      if (accumulate > 1) total.add()
+    }
+    if (accumulate > 1) total.put()
+    return { loss, value, norm: optimiser.step(rate, config.maxGradientNorm) }
+  }
+
+  /** Draws a minibatch and leaves its share of the step's gradient. */
+  function pass(): { loss: number; value: number } {
+    const drawn = Array.from({ length: minibatch }, () => drawing.below(replay.length()))
     const fill = (input: Float32Array, from: Float32Array) => {
       drawn.forEach((at, r) => {
         for (let n = 0; n < width; n++) input[r * width + n] = from[at * width + n] as number
@@ -142,27 +165,27 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     }
     fill(online.input, replay.after)
     fill(target.input, replay.after)
-    const nextScores = online.forward(config.minibatch)
-    const nextValues = target.forward(config.minibatch)
+    const nextScores = online.forward(minibatch)
+    const nextValues = target.forward(minibatch)
     const targets = drawn.map((at, r) => {
       const best = largest(nextScores, r * actions, actions)
       const follows = replay.ended[at] === 1 ? 0 : (nextValues[r * actions + best] as number)
       return (replay.rewards[at] as number) + config.gamma * follows
     })
     fill(online.input, replay.before)
-    const scores = online.forward(config.minibatch)
+    const scores = online.forward(minibatch)
     online.outputGradient.fill(0)
     let loss = 0
     let value = 0
     drawn.forEach((at, r) => {
       const place = r * actions + (replay.actions[at] as number)
       const error = (scores[place] as number) - (targets[r] as number)
-      loss += huber(error) / config.minibatch
-      value += (scores[place] as number) / config.minibatch
-      online.outputGradient[place] = huberGradient(error) / config.minibatch
+      loss += huber(error) / minibatch
+      value += (scores[place] as number) / minibatch
+      online.outputGradient[place] = huberGradient(error) / (minibatch * accumulate)
     })
-    online.backward(config.minibatch)
-    return { loss, value, norm: optimiser.step(rate, config.maxGradientNorm) }
+    online.backward(minibatch)
+    return { loss, value }
   }
 
   async function work(): Promise<Metrics> {
@@ -188,7 +211,7 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
   const saved = [
     savedArrays({ parameters: parameters.values, target: targetParameters.values, since_copy: sinceCopy }),
     savedStreams({ exploring, drawing }),
-    savedAs('adam', optimiser),
+    savedAs(optimiser.kind, optimiser),
     replay,
   ]
   return learnerOf({ algorithm: 'dqn', config, seed, rollout, work, network: online, head: 'greedy', saved })

@@ -10,8 +10,9 @@ import { ValuetrainError } from '../../core/errors.ts'
 import type { Backend } from '../backend/backend.ts'
 import { discreteActions, sizeOf } from '../env/space.ts'
 import { exp, log } from '../math.ts'
+import { gradientSum } from '../nn/gradient-sum.ts'
 import { rewardScale } from '../nn/normalise.ts'
-import { adamOptimiser } from '../nn/optimiser.ts'
+import { type OptimiserConfig, openOptimiser } from '../nn/optimiser.ts'
 import { plainSight, runningSight } from '../nn/perception.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
@@ -29,16 +30,20 @@ export interface PpoConfig {
   environments: number
   /** Steps of each environment between two updates. */
   rolloutSteps: number
-  /** Steps in one gradient step; divides environments x rolloutSteps. */
+  /** Steps that go through the networks at once; divides environments x rolloutSteps. */
   minibatch: number
+  /** Minibatches in one gradient step, over all of which advantages are normalised; 1 unless told. */
+  accumulate?: number
   /** Passes over each rollout. */
   epochs: number
   /** Discount a step, in [0, 1]: how far ahead the policy looks. */
   gamma: number
   /** Bias-variance mix of the advantages, in [0, 1]: 1 trusts rewards only, 0 the value network. */
   lambda: number
-  /** Adam's step size. */
+  /** The optimiser's step size. */
   learningRate: Schedule
+  /** What moves the networks; Adam unless told. */
+  optimiser?: OptimiserConfig
   /** How far an action's probability ratio may leave 1 before its gradient stops. */
   clip: Schedule
   /** Weight of the entropy in the objective: larger explores more. */
@@ -88,10 +93,12 @@ const ADAM_EPSILON = 1e-5
  */
 export function openPpo(options: { environment: VectorEnvironment; config: PpoConfig; backend: Backend; seed: number }): Learner {
   const { environment, config, backend, seed } = options
-  const { rolloutSteps, minibatch, gamma } = config
+  const { rolloutSteps, minibatch, accumulate = 1, gamma } = config
   const { count } = environment
   checkSizes(config, count)
   const batch = rolloutSteps * count
+  /** Rows of one gradient step. */
+  const together = minibatch * accumulate
   const width = sizeOf(environment.spec.observation)
   const actions = discreteActions(environment.spec).n
 
@@ -107,7 +114,8 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
   const rewardsSeen = rewardScale(count, gamma)
   const networks = { inputs: width, actions, hidden: config.hidden, activation: config.activation }
   const actor = openActor(backend, networks, Math.max(minibatch, count), origin)
-  const optimiser = adamOptimiser(backend, actor.parameters, { epsilon: ADAM_EPSILON })
+  const optimiser = openOptimiser(backend, actor.parameters, config.optimiser, { epsilon: ADAM_EPSILON })
+  const total = gradientSum(actor.parameters)
 
   // One rollout, [rolloutSteps x count]: what was seen, done and had, and what the value network made of it.
   const observations = new Float32Array(batch * width)
@@ -154,18 +162,40 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
       for (let n = 0; n < batch; n++) order[n] = n
       shuffling.shuffle(order)
       let kl = 0
-      for (let from = 0; from < batch; from += minibatch) {
+      for (let from = 0; from < batch; from += together) {
         const result = learnFrom(from, rate, clip)
         measured.push(result)
-        kl += result.kl / (batch / minibatch)
+        kl += result.kl / (batch / together)
       }
       const farEnough = config.targetKl !== null && kl > 1.5 * config.targetKl
       if (farEnough || epochs >= config.epochs) return { measured, epochs }
     }
   }
 
-  /** One gradient step over the rows order[from ..]. */
+  /** One gradient step over the rows order[from ..], a minibatch at a time. */
   function learnFrom(from: number, rate: number, clip: number): Measured {
+    const moments = momentsOf(estimates, order, from, together)
+    const sum = { policyLoss: 0, valueLoss: 0, entropy: 0, kl: 0, clipped: 0 }
+    for (let at = from; at < from + together; at += minibatch) {
+      const seen = pass(at, clip, moments)
+      for (const key of MEASURES) sum[key] += seen[key]
+      if (accumulate > 1) total.add()
+    }
+    if (accumulate > 1) total.put()
+    const norm = optimiser.step(rate, config.maxGradientNorm)
+    const share = 1 / together
+    return {
+      policyLoss: sum.policyLoss * share,
+      valueLoss: sum.valueLoss * share,
+      entropy: sum.entropy * share,
+      kl: sum.kl * share,
+      clipped: sum.clipped * share,
+      norm,
+    }
+  }
+
+  /** Leaves one minibatch's share of the step's gradient and returns sums over its rows. */
+  function pass(from: number, clip: number, { mean, spread }: { mean: number; spread: number }): Omit<Measured, 'norm'> {
     for (let r = 0; r < minibatch; r++) {
       const at = (order[from + r] as number) * width
       for (let n = 0; n < width; n++) {
@@ -176,7 +206,6 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
     }
     actor.policy.forward(minibatch)
     const predicted = actor.value.forward(minibatch)
-    const { mean, spread } = momentsOf(estimates, order, from, minibatch)
     let policyLoss = 0
     let valueLoss = 0
     let entropy = 0
@@ -192,26 +221,17 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
       const bounded = Math.min(Math.max(ratio, 1 - clip), 1 + clip)
       const free = ratio * advantage <= bounded * advantage
       policyLoss -= free ? ratio * advantage : bounded * advantage
-      actor.pull(r, action, free ? -ratio * advantage : 0, rowEntropy, config.entropyBonus, minibatch)
+      actor.pull(r, action, free ? -ratio * advantage : 0, rowEntropy, config.entropyBonus, together)
       const error = (predicted[r] as number) - ((estimates[at] as number) + (values[at] as number))
       valueLoss += error * error
-      actor.value.outputGradient[r] = (2 * config.valueWeight * error) / minibatch
+      actor.value.outputGradient[r] = (2 * config.valueWeight * error) / together
       entropy += rowEntropy
       kl += ratio - 1 - logRatio
       if (Math.abs(ratio - 1) > clip) clipped++
     }
     actor.policy.backward(minibatch)
     actor.value.backward(minibatch)
-    const norm = optimiser.step(rate, config.maxGradientNorm)
-    const share = 1 / minibatch
-    return {
-      policyLoss: policyLoss * share,
-      valueLoss: valueLoss * share,
-      entropy: entropy * share,
-      kl: kl * share,
-      clipped: clipped * share,
-      norm,
-    }
+    return { policyLoss, valueLoss, entropy, kl, clipped }
   }
 
   async function work(): Promise<Metrics> {
@@ -237,7 +257,7 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
   const saved = [
     savedArrays({ parameters: actor.parameters.values }),
     savedStreams({ acting, shuffling }),
-    savedAs('adam', optimiser),
+    savedAs(optimiser.kind, optimiser),
     savedAs('returns', rewardsSeen),
   ]
   return learnerOf({ algorithm: 'ppo', config, seed, rollout, work, network: actor.policy, head: 'categorical', saved })
@@ -257,11 +277,14 @@ interface Measured {
   norm: number
 }
 
+const MEASURES = ['policyLoss', 'valueLoss', 'entropy', 'kl', 'clipped'] as const
+
 function checkSizes(config: PpoConfig, count: number): void {
   requireWhole('environments', config.environments)
   requireWhole('rolloutSteps', config.rolloutSteps)
   requireWhole('minibatch', config.minibatch)
   requireWhole('epochs', config.epochs)
+  requireWhole('accumulate', config.accumulate ?? 1)
   if (config.environments !== count) {
     throw new ValuetrainError(
       'VT_TRAIN_CONFIG',
@@ -272,11 +295,13 @@ function checkSizes(config: PpoConfig, count: number): void {
     )
   }
   const batch = config.environments * config.rolloutSteps
-  if (batch % config.minibatch !== 0) {
+  const { minibatch, accumulate = 1 } = config
+  if (batch % (minibatch * accumulate) !== 0) {
+    const step = accumulate === 1 ? `a minibatch of ${minibatch} does` : `${accumulate} minibatches of ${minibatch} do`
     throw new ValuetrainError(
       'VT_TRAIN_CONFIG',
-      `a minibatch of ${config.minibatch} does not divide a rollout of ${config.environments} x ${config.rolloutSteps} = ${batch} steps`,
-      { kind: 'config', hint: `Set minibatch to ${batch}, or to another divisor of it.` },
+      `${step} not divide a rollout of ${config.environments} x ${config.rolloutSteps} = ${batch} steps`,
+      { kind: 'config', hint: `Set minibatch to ${batch / accumulate}, or to another divisor of it.` },
     )
   }
 }

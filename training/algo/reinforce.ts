@@ -7,7 +7,8 @@
 import type { Backend } from '../backend/backend.ts'
 import { discreteActions, sizeOf } from '../env/space.ts'
 import { log } from '../math.ts'
-import { adamOptimiser, put } from '../nn/optimiser.ts'
+import { gradientSum } from '../nn/gradient-sum.ts'
+import { type OptimiserConfig, openOptimiser, put } from '../nn/optimiser.ts'
 import { plainSight } from '../nn/perception.ts'
 import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
@@ -26,8 +27,10 @@ export interface ReinforceConfig {
   episodes: number
   /** Discount a step, in [0, 1]. */
   gamma: number
-  /** Adam's step size. */
+  /** The optimiser's step size. */
   learningRate: Schedule
+  /** What moves the networks; Adam unless told. */
+  optimiser?: OptimiserConfig
   /** Weight of the entropy in the objective: larger explores more. */
   entropyBonus: number
   /** Weight of the baseline's squared error. */
@@ -94,8 +97,8 @@ export function openReinforce(options: {
   })
   const networks = { inputs: width, actions, hidden: config.hidden, activation: config.activation }
   const actor = openActor(backend, networks, Math.max(ROWS, count), origin)
-  const optimiser = adamOptimiser(backend, actor.parameters)
-  const total = backend.allocate(actor.parameters.gradient.length)
+  const optimiser = openOptimiser(backend, actor.parameters, config.optimiser)
+  const total = gradientSum(actor.parameters)
   const logProbabilities = new Float64Array(count)
   const running: Step[][] = Array.from({ length: count }, () => [])
 
@@ -141,7 +144,6 @@ export function openReinforce(options: {
     let policyLoss = 0
     let valueLoss = 0
     let entropy = 0
-    total.fill(0)
     for (let from = 0; from < lived.length; from += ROWS) {
       const some = Math.min(ROWS, lived.length - from)
       const rows = seen.subarray(from * width, (from + some) * width)
@@ -162,10 +164,9 @@ export function openReinforce(options: {
       }
       actor.policy.backward(some)
       actor.value.backward(some)
-      const { gradient } = actor.parameters
-      for (let n = 0; n < total.length; n++) total[n] = (total[n] as number) + (gradient[n] as number)
+      total.add()
     }
-    actor.parameters.gradient.set(total)
+    total.put()
     const norm = optimiser.step(rate, config.maxGradientNorm)
     return { loss_policy: policyLoss, loss_value: valueLoss, entropy_nats: entropy, gradient_norm: norm }
   }
@@ -179,7 +180,7 @@ export function openReinforce(options: {
   const saved = [
     savedArrays({ parameters: actor.parameters.values }),
     savedStreams({ acting }),
-    savedAs('adam', optimiser),
+    savedAs(optimiser.kind, optimiser),
     savedEpisodes(running, width),
   ]
   return learnerOf({ algorithm: 'reinforce', config, seed, rollout, work, network: actor.policy, head: 'categorical', saved })

@@ -1,3 +1,8 @@
+/**
+ * What moves parameters along their gradient. Adam and plain descent run on the backend's kernels; what the others add is
+ * written here once, over the flat parameters, rounded to 32 bits at every step, so that every exact backend gives the
+ * same bits.
+ */
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Backend } from '../backend/backend.ts'
 import type { Tensors } from '../types.ts'
@@ -5,6 +10,8 @@ import type { Parameters } from './mlp.ts'
 
 /** What moves parameters along their gradient. */
 export interface Optimiser {
+  /** Under which it stands in a checkpoint. */
+  readonly kind: OptimiserConfig['kind']
   /**
    * Moves the parameters by one step and returns the norm of the gradient as it was before clipping.
    *
@@ -26,6 +33,63 @@ export interface AdamOptions {
   epsilon?: number
 }
 
+export interface AdamWOptions extends AdamOptions {
+  /** Share of itself, times the step size, that every parameter loses before each step; default 0.01. */
+  weightDecay?: number
+}
+
+export interface SgdOptions {
+  /** Share of the step before that is taken again, in [0, 1); default 0. */
+  momentum?: number
+  /** Times the parameter, added to its gradient after clipping; default 0. */
+  weightDecay?: number
+}
+
+export interface RmspropOptions extends SgdOptions {
+  /** Of the running mean of squared gradients, in [0, 1); default 0.99. */
+  decay?: number
+  /** Added to the root of that mean; default 1e-8. */
+  epsilon?: number
+}
+
+/** An optimiser by its name, with what of it is not as usual. */
+export type OptimiserConfig =
+  | ({ kind: 'adam' } & AdamOptions)
+  | ({ kind: 'adamw' } & AdamWOptions)
+  | ({ kind: 'rmsprop' } & RmspropOptions)
+  | ({ kind: 'sgd' } & SgdOptions)
+
+/** What each kind can be told; nothing else is honoured. */
+export const OPTIMISER_OPTIONS = {
+  adam: ['beta1', 'beta2', 'epsilon'],
+  adamw: ['beta1', 'beta2', 'epsilon', 'weightDecay'],
+  rmsprop: ['decay', 'epsilon', 'momentum', 'weightDecay'],
+  sgd: ['momentum', 'weightDecay'],
+} as const satisfies Record<OptimiserConfig['kind'], readonly string[]>
+
+/**
+ * Returns the optimiser a configuration names, over all the given parameters.
+ *
+ * @param usual options of the two Adams that the algorithm has where nobody says otherwise
+ */
+export function openOptimiser(
+  backend: Backend,
+  parameters: Parameters,
+  config: OptimiserConfig = { kind: 'adam' },
+  usual: AdamOptions = {},
+): Optimiser {
+  switch (config.kind) {
+    case 'adam':
+      return adamOptimiser(backend, parameters, { ...usual, ...config })
+    case 'adamw':
+      return adamwOptimiser(backend, parameters, { ...usual, ...config })
+    case 'rmsprop':
+      return rmspropOptimiser(backend, parameters, config)
+    case 'sgd':
+      return sgdOptimiser(backend, parameters, config)
+  }
+}
+
 /** Returns Adam over all the given parameters. @see Kingma and Ba 2015, arXiv:1412.6980, algorithm 1 */
 export function adamOptimiser(
   backend: Backend,
@@ -37,6 +101,7 @@ export function adamOptimiser(
   /** beta1^t and beta2^t, multiplied up step by step. */
   const decayed = Float64Array.of(1, 1)
   return {
+    kind: 'adam',
     step(rate, maxNorm) {
       const norm = normOf(backend, gradient)
       decayed[0] = (decayed[0] as number) * beta1
@@ -51,29 +116,110 @@ export function adamOptimiser(
       })
       return norm
     },
-    tensors: (prefix) => ({
-      [`${prefix}.first`]: first.slice(),
-      [`${prefix}.second`]: second.slice(),
-      [`${prefix}.decayed`]: decayed.slice(),
-    }),
-    restore(prefix, tensors) {
-      put(tensors, `${prefix}.first`, first)
-      put(tensors, `${prefix}.second`, second)
-      put(tensors, `${prefix}.decayed`, decayed)
+    ...kept({ first, second, decayed }),
+  }
+}
+
+/** Returns Adam with decoupled weight decay. @see Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2 */
+export function adamwOptimiser(
+  backend: Backend,
+  parameters: Parameters,
+  { weightDecay = 0.01, ...options }: AdamWOptions = {},
+): Optimiser {
+  const { values } = parameters
+  const adam = adamOptimiser(backend, parameters, options)
+  return {
+    ...adam,
+    kind: 'adamw',
+    step(rate, maxNorm) {
+      const left = fround(1 - rate * weightDecay)
+      for (let n = 0; n < values.length; n++) values[n] = (values[n] as number) * left
+      return adam.step(rate, maxNorm)
     },
   }
 }
 
-/** Returns plain stochastic gradient descent over all the given parameters. */
-export function sgdOptimiser(backend: Backend, { values, gradient }: Parameters): Optimiser {
+/**
+ * Returns RMSprop: every gradient is divided by the root of a running mean of its squares, and momentum is of what comes
+ * out.
+ *
+ * @see Tieleman and Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; epsilon stands outside the root
+ */
+export function rmspropOptimiser(
+  backend: Backend,
+  { values, gradient }: Parameters,
+  { decay = 0.99, epsilon = 1e-8, momentum = 0, weightDecay = 0 }: RmspropOptions = {},
+): Optimiser {
+  const squares = new Float32Array(values.length)
+  const moving = new Float32Array(values.length)
+  const [old, fresh, least, again, pull] = [decay, 1 - decay, epsilon, momentum, weightDecay].map(fround) as Five
   return {
+    kind: 'rmsprop',
     step(rate, maxNorm) {
       const norm = normOf(backend, gradient)
-      backend.sgd(values, gradient, values.length, rate, scaleFor(norm, maxNorm))
+      const [r, scale] = [fround(rate), fround(scaleFor(norm, maxNorm))]
+      for (let n = 0; n < values.length; n++) {
+        const w = values[n] as number
+        const g = fround(fround((gradient[n] as number) * scale) + fround(pull * w))
+        const square = fround(fround(old * (squares[n] as number)) + fround(fround(fresh * g) * g))
+        const step = fround(g / fround(fround(Math.sqrt(square)) + least))
+        const move = fround(fround(again * (moving[n] as number)) + step)
+        squares[n] = square
+        moving[n] = move
+        values[n] = w - fround(r * move)
+      }
       return norm
     },
-    tensors: () => ({}),
-    restore: () => {},
+    ...kept(momentum === 0 ? { squares } : { squares, moving }),
+  }
+}
+
+/**
+ * Returns stochastic gradient descent over all the given parameters, with heavy-ball momentum where it is asked for.
+ *
+ * @see Polyak 1964; Sutskever et al. 2013
+ */
+export function sgdOptimiser(
+  backend: Backend,
+  { values, gradient }: Parameters,
+  { momentum = 0, weightDecay = 0 }: SgdOptions = {},
+): Optimiser {
+  const moving = new Float32Array(momentum === 0 ? 0 : values.length)
+  const [again, pull] = [fround(momentum), fround(weightDecay)]
+  return {
+    kind: 'sgd',
+    step(rate, maxNorm) {
+      const norm = normOf(backend, gradient)
+      const scale = scaleFor(norm, maxNorm)
+      if (momentum === 0 && weightDecay === 0) {
+        backend.sgd(values, gradient, values.length, rate, scale)
+        return norm
+      }
+      const [r, s] = [fround(rate), fround(scale)]
+      for (let n = 0; n < values.length; n++) {
+        const w = values[n] as number
+        const g = fround(fround((gradient[n] as number) * s) + fround(pull * w))
+        const move = momentum === 0 ? g : fround(fround(again * (moving[n] as number)) + g)
+        if (momentum !== 0) moving[n] = move
+        values[n] = w - fround(r * move)
+      }
+      return norm
+    },
+    ...kept(momentum === 0 ? {} : { moving }),
+  }
+}
+
+type Five = [number, number, number, number, number]
+
+const fround = Math.fround
+
+/** What an optimiser remembers between two steps, in a checkpoint. */
+function kept(arrays: Tensors): Pick<Optimiser, 'tensors' | 'restore'> {
+  return {
+    tensors: (prefix) => Object.fromEntries(Object.entries(arrays).map(([name, array]) => [`${prefix}.${name}`, array.slice()])),
+    restore(prefix, tensors) {
+      for (const [name, array] of Object.entries(arrays)) put(tensors, `${prefix}.${name}`, array)
+    },
   }
 }
 

@@ -48,6 +48,15 @@ const Shape = z.strictObject({
         .enum(['last', 'best'])
         .default('last')
         .describe('Policy a learner ends with: its last, or the one that did best on those held-out episodes.'),
+      stopAt: z
+        .number()
+        .optional()
+        .describe('Mean score on those held-out episodes from which a learner stops; it learns to the end unless told.'),
+      patience: z
+        .int('is a whole number of looks')
+        .min(1, 'is a number of looks from 1')
+        .optional()
+        .describe('Looks at those held-out episodes after which a learner stops that did not better its best score.'),
     })
     .prefault({})
     .describe('How it is measured.'),
@@ -107,13 +116,21 @@ export function checkTrainConfig(mapping: Record<string, unknown>, file: string)
       hint: 'choose another evaluation.seed; what is learned on is not measured on',
     })
   }
-  if (config.evaluation.keep === 'best' && config.evaluation.everySteps === null) {
-    throw new ValuetrainError('VT_CONFIG', `${file}: evaluation.keep is best, and evaluation.everySteps says never to look`, {
+  const needy = looking(config.evaluation)
+  if (needy !== undefined && config.evaluation.everySteps === null) {
+    throw new ValuetrainError('VT_CONFIG', `${file}: evaluation.${needy}, and evaluation.everySteps says never to look`, {
       kind: 'config',
       hint: `set evaluation.everySteps, e.g. to ${Math.max(1, Math.round(config.settings.totalSteps / 20))}`,
     })
   }
   return config
+}
+
+/** Returns what of an evaluation needs looks during training, in words; undefined for nothing. */
+function looking({ keep, stopAt, patience }: z.infer<typeof Shape>['evaluation']): string | undefined {
+  if (keep === 'best') return 'keep is best'
+  if (stopAt !== undefined) return `stopAt is ${stopAt}`
+  return patience === undefined ? undefined : `patience is ${patience}`
 }
 
 /** Returns a configuration whose settings are patched, checked anew; for the attempts after a rejection, and sweeps. */

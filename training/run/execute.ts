@@ -11,6 +11,7 @@ import { withLock } from '../../core/lock.ts'
 import { diagnose } from '../errors/diagnose.ts'
 import { meanScore } from '../evaluate.ts'
 import { MODEL_FILE, renderPolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
+import type { EarlyStop } from './early-stop.ts'
 import { writeRunFolder } from './folder.ts'
 import { seedsOf } from './identity.ts'
 import { type Journal, jsonl, type MetricRow, openJournal, workFolder } from './journal.ts'
@@ -93,6 +94,8 @@ interface Result {
   policy: { seed: number; weights: string; model: string }
   measured: Measured
   rows: MetricRow[]
+  /** Learners that stopped before their end; missing in results of before there were such. */
+  stops?: EarlyStop[]
 }
 
 async function keepResult(folder: string, trained: readonly TrainedPolicy[], measured: Measured): Promise<void> {
@@ -103,6 +106,7 @@ async function keepResult(folder: string, trained: readonly TrainedPolicy[], mea
     policy: { seed, weights: Buffer.from(weights).toString('base64'), model },
     measured,
     rows: trained.flatMap(({ rows }) => rows),
+    stops: trained.flatMap(({ stopped }) => stopped ?? []),
   }
   await writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result)}\n`)
 }
@@ -115,7 +119,7 @@ async function finish(
 ): Promise<RunOutcome> {
   const { config, champion } = order
   const { spec } = problem
-  const { policy, measured, rows } = JSON.parse(await readFile(join(journal.folder, 'result.json'), 'utf8')) as Result
+  const { policy, measured, rows, stops = [] } = JSON.parse(await readFile(join(journal.folder, 'result.json'), 'utf8')) as Result
   const rules = rulesOf(config, spec, champion !== undefined)
   const verdict = judgeRun(id, measured, rules)
   if (journal.state === 'gating') await journal.enter('committing', { verdict: verdict.verdict })
@@ -125,9 +129,10 @@ async function finish(
   const seeds = seedsOf(config).map((seed) => ({
     seed,
     mean: meanScore(measured.candidate.filter((row) => row.seed === seed)),
+    ...stoppedOf(stops, seed),
   }))
   const version = sha256(policy.model)
-  const facts = { run: id, config, spec, verdict, rows: kept, seeds, policySeed: policy.seed, policyVersion: version }
+  const facts = { run: id, config, spec, verdict, rows: kept, seeds, stops, policySeed: policy.seed, policyVersion: version }
   const { episodes, seed, greedy } = config.evaluation
   const suite = { environment: spec.id, episodes, seed, greedy }
   const files = new Map<string, string | Uint8Array>([
@@ -154,6 +159,12 @@ async function finish(
     order.store,
   )
   return { state: 'done', run: id, folder, verdict, version, written, usd: meter.usd(), ms: meter.ms() }
+}
+
+/** What `eval.json` says of a learner that stopped before its end; nothing of one that did not. */
+function stoppedOf(stops: readonly EarlyStop[], seed: number): { stopped?: { steps: number; reason: string } } {
+  const stop = stops.find((one) => one.seed === seed)
+  return stop === undefined ? {} : { stopped: { steps: stop.steps, reason: stop.reason } }
 }
 
 /** Writes down what went wrong and how to mend it, where `train --fix` finds it; returns the error for people. */

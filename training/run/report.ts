@@ -2,6 +2,7 @@ import { renderFrontMatter } from '../../core/frontmatter.ts'
 import type { EnvironmentSpec } from '../types.ts'
 import type { TrainConfig } from './config.ts'
 import { linesOf, renderCurve } from './curve.ts'
+import type { EarlyStop } from './early-stop.ts'
 import type { MetricRow } from './journal.ts'
 import type { RunVerdict } from './verdict.ts'
 
@@ -13,6 +14,8 @@ export interface ReportFacts {
   rows: readonly MetricRow[]
   /** Mean score of each learner, by its seed. */
   seeds: readonly { seed: number; mean: number }[]
+  /** Learners that stopped before their end. */
+  stops: readonly EarlyStop[]
   policySeed: number
   policyVersion: string
   champion: string | null
@@ -89,7 +92,7 @@ export function renderParts(parts: ReportParts): string {
 
 /** Returns `REPORT.md` of a policy's run: how it did beside an untrained and a random one, and why it was judged so. */
 export function renderReport(facts: ReportFacts): string {
-  const { run, config, spec, verdict, rows, seeds, policySeed, policyVersion, champion } = facts
+  const { run, config, spec, verdict, rows, seeds, stops, policySeed, policyVersion, champion } = facts
   const { random } = verdict.means
   const levels = [
     ...(spec.solvedAt === undefined ? [] : [{ label: 'solved', value: spec.solvedAt }]),
@@ -104,7 +107,10 @@ export function renderReport(facts: ReportFacts): string {
     sentence: sentence(config, spec),
     measure: 'score',
     digits: 6,
-    notes: [`${verdict.rollouts} rollouts, ${verdict.faults} of them died of infrastructure and count for nothing`],
+    notes: [
+      `${verdict.rollouts} rollouts, ${verdict.faults} of them died of infrastructure and count for nothing`,
+      ...stops.map(({ seed, steps, reason }) => `seed ${seed} stopped early, after ${steps} steps: ${reason}`),
+    ],
     curve: renderCurve('mean return of finished episodes', linesOf(rows, 'return_mean'), levels),
     seeds,
     closing: `The policy is that of seed ${policySeed}, named before training; it was not chosen by its score.`,

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { DQN_DEFAULTS, type DqnConfig } from '../algo/dqn.ts'
 import { PPO_DEFAULTS, type PpoConfig } from '../algo/ppo.ts'
 import { REINFORCE_DEFAULTS, type ReinforceConfig } from '../algo/reinforce.ts'
+import { OPTIMISER_OPTIONS, type OptimiserConfig } from '../nn/optimiser.ts'
 
 /** Algorithms a training configuration may name. */
 export const ALGORITHMS = ['ppo', 'dqn', 'reinforce'] as const
@@ -25,6 +26,40 @@ function schedule<T extends z.ZodNumber>(value: T) {
   )
 }
 
+const OPTIMISERS = ['adam', 'adamw', 'rmsprop', 'sgd'] as const satisfies readonly OptimiserConfig['kind'][]
+const decay = z.number().min(0, 'is at least 0').lt(1, 'is below 1; a decay such as 0.9').optional()
+
+/** A name, or a name with options; the name alone means the same as the name without options. */
+const optimiser = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? { kind: value } : value),
+    z
+      .strictObject(
+        {
+          kind: z.enum(OPTIMISERS),
+          beta1: decay,
+          beta2: decay,
+          epsilon: z.number().gt(0, 'is above 0').optional(),
+          decay,
+          momentum: decay,
+          weightDecay: z.number().min(0, 'is at least 0').lt(1, 'is below 1; such as 0.01').optional(),
+        },
+        { error: (issue) => (issue.code === 'invalid_type' ? OPTIMISER_FORM : undefined) },
+      )
+      .superRefine(({ kind, ...options }, context) => {
+        for (const name of Object.keys(options)) {
+          if ((OPTIMISER_OPTIONS[kind] as readonly string[]).includes(name)) continue
+          const having = OPTIMISERS.filter((other) => (OPTIMISER_OPTIONS[other] as readonly string[]).includes(name))
+          const message = `is nothing that ${kind} has; ${having.join(' and ')} ${having.length === 1 ? 'does' : 'do'}`
+          context.addIssue({ code: 'custom', path: [name], message })
+        }
+      }),
+  )
+  .optional()
+const OPTIMISER_FORM = `is ${OPTIMISERS.join(', ')}, or one with options such as { kind: sgd, momentum: 0.9 }`
+
+const accumulate = count('minibatches').max(10_000).optional()
+
 const hidden = z.array(count('units')).min(1, 'needs one layer at least').max(8, 'has at most 8 layers')
 const activation = z.enum(['linear', 'tanh', 'relu'])
 const totalSteps = count('environment steps').describe('Environment steps of the whole run.')
@@ -37,10 +72,12 @@ const Ppo = z
     environments,
     rolloutSteps: count('steps'),
     minibatch: count('steps'),
+    accumulate,
     epochs: count('passes').max(1000),
     gamma: share,
     lambda: share,
     learningRate: schedule(rate),
+    optimiser,
     clip: schedule(rate),
     entropyBonus: z.number().min(0, 'is at least 0'),
     valueWeight: z.number().min(0, 'is at least 0'),
@@ -51,13 +88,16 @@ const Ppo = z
     normaliseObservations: z.boolean(),
     normaliseRewards: z.boolean(),
   })
-  .superRefine(({ environments: count, rolloutSteps, minibatch }, context) => {
+  .superRefine(({ environments: count, rolloutSteps, minibatch, accumulate = 1 }, context) => {
     const batch = count * rolloutSteps
-    if (batch % minibatch === 0) return
+    if (batch % (minibatch * accumulate) === 0) return
+    const divides = batch % minibatch === 0
+    const fits = nearestDivisor(divides ? batch / minibatch : batch, divides ? accumulate : minibatch)
+    const step = divides ? `${accumulate} x ${minibatch}` : String(minibatch)
     context.addIssue({
       code: 'custom',
-      path: ['minibatch'],
-      message: `${minibatch} does not divide a rollout of ${count} x ${rolloutSteps} = ${batch} steps; ${nearestDivisor(batch, minibatch)} does`,
+      path: [divides ? 'accumulate' : 'minibatch'],
+      message: `${step} does not divide a rollout of ${count} x ${rolloutSteps} = ${batch} steps; ${fits} does`,
     })
   })
 
@@ -70,8 +110,10 @@ const Dqn = z
     bufferSize: count('transitions'),
     learningStarts: z.int().min(0),
     minibatch: count('transitions'),
+    accumulate,
     gamma: share,
     learningRate: schedule(rate),
+    optimiser,
     exploration: schedule(share),
     targetEvery: count('environment steps'),
     maxGradientNorm,
@@ -79,12 +121,12 @@ const Dqn = z
     activation,
     scaleObservations: z.boolean(),
   })
-  .superRefine(({ minibatch, bufferSize, trainEvery, environments: count }, context) => {
-    if (minibatch > bufferSize) {
+  .superRefine(({ minibatch, accumulate = 1, bufferSize, trainEvery, environments: count }, context) => {
+    if (minibatch * accumulate > bufferSize) {
       context.addIssue({
         code: 'custom',
-        path: ['minibatch'],
-        message: `${minibatch} transitions cannot be drawn from a buffer of ${bufferSize}`,
+        path: [minibatch > bufferSize ? 'minibatch' : 'accumulate'],
+        message: `${minibatch > bufferSize ? minibatch : minibatch * accumulate} transitions cannot be drawn from a buffer of ${bufferSize}`,
       })
     }
     if (trainEvery % count !== 0) {
@@ -102,6 +144,7 @@ const Reinforce = z.strictObject({
   episodes: count('episodes'),
   gamma: share,
   learningRate: schedule(rate),
+  optimiser,
   entropyBonus: z.number().min(0, 'is at least 0'),
   valueWeight: z.number().min(0, 'is at least 0'),
   maxGradientNorm,

@@ -16,6 +16,7 @@ import { ENGINE_VERSION } from './identity.ts'
 import { jsonl } from './journal.ts'
 import { openLearner } from './learner.ts'
 import { openProblem, type Surroundings } from './problem.ts'
+import { SETTINGS } from './settings.ts'
 
 const SweepFile = SweepConfig.extend({ config: z.string().min(1).describe('A train.yaml, or the name of a recipe.') })
 export type SweepFile = z.infer<typeof SweepFile>
@@ -59,7 +60,7 @@ export async function runSweep(order: SweepOrder): Promise<SweepOutcome> {
   const { sweep: file, config, signal, stateDir } = order
   const { config: _, ...shape } = file
   const sweep = new Sweep(shape)
-  const known = Object.keys(config.settings)
+  const known = Object.keys(SETTINGS[config.algorithm].shape)
   for (const name of Object.keys(sweep.space)) {
     if (known.includes(name)) continue
     throw new ValuetrainError('VT_CONFIG', `space.${name} is no setting of ${config.algorithm}`, {
