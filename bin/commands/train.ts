@@ -168,7 +168,7 @@ function tellOutcome(outcome: RunOutcome, context: Context): string {
   if (outcome.state === 'paused') {
     return `run ${outcome.run} paused at ${outcome.steps} steps\nnext: valuetrain train --resume ${outcome.run}`
   }
-  const { run, folder, verdict, written, ms, usd } = outcome
+  const { run, folder, verdict, written, stops = [], ms, usd } = outcome
   const cost = usd > 0 ? `, $${usd.toFixed(4)}` : ''
   const next =
     verdict.verdict === 'pass'
@@ -177,6 +177,7 @@ function tellOutcome(outcome: RunOutcome, context: Context): string {
   return [
     `run ${run}: ${paint.bold(verdict.verdict)}${written ? ` in ${duration(ms)}${cost}` : ', as its folder holds it already'}`,
     ...verdict.reasons.map((reason) => `  ${reason}`),
+    ...stops.map(({ seed, steps, reason }) => `  seed ${seed} stopped early, after ${steps} steps: ${reason}`),
     `wrote ${folder}`,
     next,
   ].join('\n')

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { earlyStop } from '../../training/run/early-stop.ts'
 import { executeRun, prepareRun, type RunOrder, type TrainConfig } from '../../training/run/index.ts'
+import type { Metrics } from '../../training/types.ts'
 import { bytesOf, interrupted, orderOf, tiny } from './runs.ts'
 
 type Rules = Pick<TrainConfig['evaluation'], 'stopAt' | 'patience'>
@@ -10,11 +11,10 @@ type Rules = Pick<TrainConfig['evaluation'], 'stopAt' | 'patience'>
 /** The steps at which a learner stops that saw these scores, one an update; null is an update without a look. */
 function stopsAfter(rules: Rules, scores: readonly (number | null)[]): number | undefined {
   const evaluation = { ...tiny().evaluation, ...rules }
-  const rows = scores.map((score, n) => ({
-    seed: 1,
-    steps: n + 1,
-    metrics: score === null ? { loss_policy: 0 } : { heldout_return_mean: score },
-  }))
+  const rows = scores.map((score, n) => {
+    const metrics: Metrics = score === null ? { loss_policy: 0 } : { heldout_return_mean: score }
+    return { seed: 1, steps: n + 1, metrics }
+  })
   for (let n = 1; n <= rows.length; n++) {
     const stop = earlyStop(evaluation, rows.slice(0, n))
     if (stop !== undefined) return stop.steps
@@ -72,6 +72,7 @@ describe('a run that stops early', () => {
       })
       expect(await run.lastSteps(seed)).toBe(256)
     }
+    expect(run.stops).toMatchObject([{ seed: 1, steps: 256 }, { seed: 2 }])
     expect(await run.read('REPORT.md')).toMatch(/- seed 2 stopped early, after 256 steps: mean score/)
     const events = (await run.read('events.jsonl'))
       .trim()

@@ -35,6 +35,8 @@ export type RunOutcome =
       version: string
       /** False when the folder was there with the same content. */
       written: boolean
+      /** Learners that stopped before their end; none where a kind of run has no such thing. */
+      stops?: readonly EarlyStop[]
       usd: number
       ms: number
     }
@@ -158,7 +160,7 @@ async function finish(
     new Map([['events.jsonl', jsonl(journal.events)]]),
     order.store,
   )
-  return { state: 'done', run: id, folder, verdict, version, written, usd: meter.usd(), ms: meter.ms() }
+  return { state: 'done', run: id, folder, verdict, version, written, stops, usd: meter.usd(), ms: meter.ms() }
 }
 
 /** What `eval.json` says of a learner that stopped before its end; nothing of one that did not. */
