@@ -76,6 +76,10 @@ export async function runIssue(ports: Ports, options: RunOptions): Promise<RunOu
     const standing = next === 'done' ? undefined : next.found && stoppedOutcome(options.issue, next.found.state)
     if (next === 'done' || standing) await freeForsaken(ports, shared, (issue) => issue === options.issue)
     if (next === 'done') return { outcome: 'done', issue: options.issue, reasons: ['the issue is done'] }
+    // Whoever was killed after the decision may not have said it; what was said is found again.
+    const { found } = next
+    const hosted = hostedOf(ports)
+    if (standing && found && hosted) await ifReached(ports, found.ticket, () => sayStopped(hosted, found.state))
     if (standing) return standing
     const { needs, issue } = await readyToBegin(ports, options, next)
     if (needs) return { outcome: 'waiting', issue: options.issue, reasons: [needs] }
