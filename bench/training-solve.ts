@@ -5,9 +5,9 @@
  * on, in environments of their own. *Solved* is the first time their mean reaches the bound. The clock is CPU time of
  * this process (user and system) without those measurements. Each seed counts; none is chosen, none is left out.
  *
- * At each of those measurements the yardstick is read, too. A machine shared with others is twice as fast in one minute as in
+ * At each of those measurements the yardsticks are read, too. A machine shared with others is twice as fast in one minute as in
  * the next, so every seed has a reading of its own time, and beside what was measured stands what it comes to where the
- * yardstick reads what the goals are meant for.
+ * yardstick reads what the goals are meant for, once by each of the two.
  */
 import { loadavg } from 'node:os'
 import { type DqnConfig, openDqn } from '../training/algo/dqn.ts'
@@ -25,7 +25,7 @@ import { vectorise } from '../training/env/vector.ts'
 import { evaluate, evaluateRandom, meanScore } from '../training/evaluate.ts'
 import type { Environment, Learner, PolicyModel } from '../training/types.ts'
 import { type Bench, type Benchmark, type Row, rowOf } from './measure.ts'
-import { asDue, cpuSeconds, DUE_GMACS, yardstickGmacs } from './yardstick.ts'
+import { asDue, cpuSeconds, DUE_GMACS, DUE_PLAIN_GMACS, plainGmacs, yardstickGmacs } from './yardstick.ts'
 
 /** What one learner is put to. */
 interface Course {
@@ -43,15 +43,21 @@ interface Course {
   untilSolved?: boolean
 }
 
-interface Outcome {
+/** How fast the machine was, in 10^9 multiplications and additions a CPU second. */
+interface Speed {
+  /** By the frozen kernel. */
+  gmacs: number
+  /** By a plain loop. */
+  plain: number
+}
+
+interface Outcome extends Speed {
   seed: number
   solvedAt: number | undefined
   cpuToSolve: number
   steps: number
   cpu: number
   score: number
-  /** What the yardstick read while it was trained, 10^9 multiplications and additions a CPU second. */
-  gmacs: number
 }
 
 const EPISODES = 100
@@ -63,8 +69,8 @@ export const cartPoleBench: Benchmark = async (bench) => {
   const zoo = (backend: () => Backend) => (seed: number) => ppo(cartPole, PPO_PRESETS.cartPole, seed, backend())
   const course = { open: cartPole, every: 5_000, steps: 50_000, bound: 500 }
   const seeds = numbers(10)
-  const gmacs: number[] = []
-  const whole = await run(bench, 'PPO, zoo settings', { ...course, learner: zoo(wasmBackend) }, seeds, gmacs)
+  const speeds: Speed[] = []
+  const whole = await run(bench, 'PPO, zoo settings', { ...course, learner: zoo(wasmBackend) }, seeds, speeds)
   const fast: Course = {
     open: cartPole,
     learner: (seed) => ppo(cartPole, PPO_PRESETS.cartPoleFast, seed, wasmBackend()),
@@ -73,9 +79,9 @@ export const cartPoleBench: Benchmark = async (bench) => {
     bound: 500,
     untilSolved: true,
   }
-  const quick = await run(bench, 'PPO, fast preset', fast, seeds, gmacs)
+  const quick = await run(bench, 'PPO, fast preset', fast, seeds, speeds)
   const plain: Course = { ...course, learner: zoo(jsBackend), untilSolved: true }
-  const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? numbers(3) : [1], gmacs)
+  const js = await run(bench, 'PPO, zoo settings, plain JavaScript', plain, full ? numbers(3) : [1], speeds)
   const rows = [
     ...solveRows(whole, '', { solved: '10 of 10', cpu: 1.5, rate: 15_000 }),
     ...solveRows(quick, ', fast', { solved: '10 of 10', cpu: 1 }),
@@ -90,14 +96,14 @@ export const cartPoleBench: Benchmark = async (bench) => {
       bound: 500,
       keepBest: true,
     }
-    rows.push(scoreRow('score, DQN', await run(bench, 'DQN, best checkpoint', dqnCourse, numbers(5), gmacs), '500 each'))
+    rows.push(scoreRow('score, DQN', await run(bench, 'DQN, best checkpoint', dqnCourse, numbers(5), speeds), '500 each'))
   }
-  return [...rows, ...(await baselines(cartPole)), calibrationRow(gmacs)]
+  return [...rows, ...(await baselines(cartPole)), ...calibrationRows(speeds)]
 }
 
 export const acrobotBench: Benchmark = async (bench) => {
   const { full } = bench
-  const gmacs: number[] = []
+  const speeds: Speed[] = []
   const course: Course = {
     open: acrobot,
     learner: (seed) => ppo(acrobot, PPO_PRESETS.acrobot, seed, wasmBackend()),
@@ -105,20 +111,20 @@ export const acrobotBench: Benchmark = async (bench) => {
     steps: full ? 1_000_000 : 100_000,
     bound: -85,
   }
-  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), gmacs)
-  const js = await run(bench, 'PPO, plain JavaScript', { ...course, learner: slow(acrobot), steps: 20_000 }, [1], gmacs)
+  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), speeds)
+  const js = await run(bench, 'PPO, plain JavaScript', { ...course, learner: slow(acrobot), steps: 20_000 }, [1], speeds)
   const rows = [
     ...solveRows(outcomes, '', { rate: 50_000 }),
     scoreRow(`score, PPO at ${course.steps} steps`, outcomes, full ? 'mean at least -80' : undefined),
     ...rateRows(', js', js, undefined),
   ]
-  if (full) rows.push(await dqnScore(bench, acrobot, DQN_PRESETS.acrobot, 'mean at least -85', gmacs))
-  return [...rows, ...(await baselines(acrobot)), calibrationRow(gmacs)]
+  if (full) rows.push(await dqnScore(bench, acrobot, DQN_PRESETS.acrobot, 'mean at least -85', speeds))
+  return [...rows, ...(await baselines(acrobot)), ...calibrationRows(speeds)]
 }
 
 export const mountainCarBench: Benchmark = async (bench) => {
   const { full } = bench
-  const gmacs: number[] = []
+  const speeds: Speed[] = []
   const course: Course = {
     open: mountainCar,
     learner: (seed) => ppo(mountainCar, PPO_PRESETS.mountainCar, seed, wasmBackend()),
@@ -126,19 +132,23 @@ export const mountainCarBench: Benchmark = async (bench) => {
     steps: full ? 1_000_000 : 200_000,
     bound: -120,
   }
-  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), gmacs)
+  const outcomes = await run(bench, 'PPO, zoo settings', course, numbers(5), speeds)
   const rows = [
     ...solveRows(outcomes, '', {}),
     scoreRow(`score, PPO at ${course.steps} steps`, outcomes, full ? 'mean at least -120' : undefined),
   ]
-  if (full) rows.push(await dqnScore(bench, mountainCar, DQN_PRESETS.mountainCar, 'mean at least -115', gmacs))
-  return [...rows, ...(await baselines(mountainCar)), calibrationRow(gmacs)]
+  if (full) rows.push(await dqnScore(bench, mountainCar, DQN_PRESETS.mountainCar, 'mean at least -115', speeds))
+  return [...rows, ...(await baselines(mountainCar)), ...calibrationRows(speeds)]
 }
 
 export const pendulumBench: Benchmark = async (bench) => {
-  const gmacs: number[] = []
+  const speeds: Speed[] = []
   const open = () => divided(pendulum(), 5)
-  return [await dqnScore(bench, open, DQN_PRESETS.pendulum, undefined, gmacs), ...(await baselines(open)), calibrationRow(gmacs)]
+  return [
+    await dqnScore(bench, open, DQN_PRESETS.pendulum, undefined, speeds),
+    ...(await baselines(open)),
+    ...calibrationRows(speeds),
+  ]
 }
 
 function ppo(open: () => Environment, config: PpoConfig, seed: number, backend: Backend): Learner {
@@ -153,7 +163,7 @@ function slow(open: () => Environment): (seed: number) => Learner {
   return (seed) => ppo(open, PPO_PRESETS.acrobot, seed, jsBackend())
 }
 
-async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig, goal: string | undefined, gmacs: number[]) {
+async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig, goal: string | undefined, speeds: Speed[]) {
   const course: Course = {
     open,
     learner: (seed) => dqn(open, config, seed),
@@ -164,22 +174,22 @@ async function dqnScore(bench: Bench, open: () => Environment, config: DqnConfig
   }
   return scoreRow(
     `score, DQN at ${config.totalSteps} steps`,
-    await run(bench, 'DQN, best checkpoint', course, numbers(5), gmacs),
+    await run(bench, 'DQN, best checkpoint', course, numbers(5), speeds),
     goal,
   )
 }
 
 /** Trains one learner a seed and says of each how it went, and how fast the machine was meanwhile. */
-async function run(bench: Bench, title: string, course: Course, seeds: readonly number[], gmacs: number[]): Promise<Outcome[]> {
+async function run(bench: Bench, title: string, course: Course, seeds: readonly number[], speeds: Speed[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const seed of seeds) {
     const outcome = await train(course, bench.seed + seed - 1)
     outcomes.push(outcome)
-    const { solvedAt, cpuToSolve, steps, cpu, score, gmacs: reading } = outcome
-    gmacs.push(reading)
+    const { solvedAt, cpuToSolve, steps, cpu, score, gmacs, plain } = outcome
+    speeds.push({ gmacs, plain })
     const solved = solvedAt === undefined ? 'not solved' : `solved at ${solvedAt} steps, ${cpuToSolve.toFixed(2)} CPU-s`
     bench.note(
-      `${title}, seed ${outcome.seed}: ${solved}; ${steps} steps in ${cpu.toFixed(2)} CPU-s (${Math.round(steps / cpu)}/s), yardstick ${reading.toFixed(1)}, load ${(loadavg()[0] as number).toFixed(1)}, score ${score.toFixed(2)}`,
+      `${title}, seed ${outcome.seed}: ${solved}; ${steps} steps in ${cpu.toFixed(2)} CPU-s (${Math.round(steps / cpu)}/s), yardsticks ${gmacs.toFixed(1)} and ${plain.toFixed(2)}, load ${(loadavg()[0] as number).toFixed(1)}, score ${score.toFixed(2)}`,
     )
   }
   return outcomes
@@ -196,12 +206,14 @@ async function train(
   let cpuToSolve = Number.NaN
   let solvedAt: number | undefined
   const readings = [yardstickGmacs()]
+  const plain = [plainGmacs()]
   let best = { model: learner.model(), score: Number.NEGATIVE_INFINITY }
   for (let next = every; learner.steps < steps; next += every) {
     const before = cpuSeconds()
     while (learner.steps < Math.min(next, steps)) await learner.step()
     cpu += cpuSeconds() - before
     readings.push(yardstickGmacs())
+    plain.push(plainGmacs())
     const model = learner.model()
     if (solvedAt === undefined && (await scoreOf(model, SUITE.score)) >= bound) {
       solvedAt = learner.steps
@@ -215,7 +227,7 @@ async function train(
   }
   const kept = keepBest ? best.model : learner.model()
   const score = await scoreOf(kept, SUITE.score)
-  return { seed, solvedAt, cpuToSolve, steps: learner.steps, cpu, score, gmacs: meanRate(readings) }
+  return { seed, solvedAt, cpuToSolve, steps: learner.steps, cpu, score, gmacs: meanRate(readings), plain: meanRate(plain) }
 }
 
 /** Goals are those of a machine on which the yardstick reads 11; what they come to here is told beside them. */
@@ -225,6 +237,7 @@ function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: s
   const steps = outcomes.map(({ solvedAt }) => solvedAt ?? Number.POSITIVE_INFINITY)
   const cpu = outcomes.map(({ solvedAt, cpuToSolve }) => (solvedAt === undefined ? Number.POSITIVE_INFINITY : cpuToSolve))
   const due = outcomes.map(({ gmacs }, n) => asDue(cpu[n] as number, gmacs))
+  const duePlain = outcomes.map(({ plain }, n) => asDue(cpu[n] as number, plain, DUE_PLAIN_GMACS))
   return [
     {
       name: `seeds_solved${of}`,
@@ -238,6 +251,10 @@ function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: s
       ...rowOf(`cpu_s_to_solve_median${of}, at ${DUE_GMACS} GMAC/s`, 'CPU-s', due),
       ...(goals.cpu === undefined ? {} : { goal: `at most ${goals.cpu}` }),
     },
+    {
+      ...rowOf(`cpu_s_to_solve_median${of}, by plain JavaScript`, 'CPU-s', duePlain),
+      ...(goals.cpu === undefined ? {} : { goal: `at most ${goals.cpu}` }),
+    },
     rowOf(`steps_to_solve_median${of}`, 'steps', steps),
     ...rateRows(of, outcomes, goals.rate),
   ]
@@ -246,10 +263,15 @@ function solveRows(outcomes: readonly Outcome[], of: string, goals: { solved?: s
 function rateRows(of: string, outcomes: readonly Outcome[], goal: number | undefined): Row[] {
   const rates = outcomes.map(({ steps, cpu }) => steps / cpu)
   const due = outcomes.map(({ steps, cpu, gmacs }) => steps / asDue(cpu, gmacs))
+  const duePlain = outcomes.map(({ steps, cpu, plain }) => steps / asDue(cpu, plain, DUE_PLAIN_GMACS))
   return [
     rowOf(`steps_per_cpu_s${of}`, 'steps/CPU-s', rates),
     {
       ...rowOf(`steps_per_cpu_s${of}, at ${DUE_GMACS} GMAC/s`, 'steps/CPU-s', due),
+      ...(goal === undefined ? {} : { goal: `at least ${goal}` }),
+    },
+    {
+      ...rowOf(`steps_per_cpu_s${of}, by plain JavaScript`, 'steps/CPU-s', duePlain),
       ...(goal === undefined ? {} : { goal: `at least ${goal}` }),
     },
   ]
@@ -283,8 +305,19 @@ function meanRate(rates: readonly number[]): number {
   return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0)
 }
 
-function calibrationRow(gmacs: readonly number[]): Row {
-  return rowOf('calibration_gmacs', 'GMAC/CPU-s', gmacs)
+function calibrationRows(speeds: readonly Speed[]): Row[] {
+  return [
+    rowOf(
+      'calibration_gmacs',
+      'GMAC/CPU-s',
+      speeds.map(({ gmacs }) => gmacs),
+    ),
+    rowOf(
+      'calibration_gmacs, plain JavaScript',
+      'GMAC/CPU-s',
+      speeds.map(({ plain }) => plain),
+    ),
+  ]
 }
 
 function numbers(count: number): number[] {
