@@ -107,6 +107,19 @@ const GpuMachines = z
       )
       .default({})
       .describe('Machines that `ssh` reaches, by names of your own; `local` is this one.'),
+    providers: z
+      .record(
+        Slug.refine((id) => id !== 'local', 'is the name of this machine'),
+        z.strictObject({
+          command: Argv.describe('Program and arguments; each call gives it one line of JSON and reads one back.'),
+          dir: z.string().optional().describe('Folder there in which the trainer starts; the program decides unless told.'),
+          usdPerHour: z.number().min(0).default(0).describe('What an hour costs.'),
+        }),
+      )
+      .default({})
+      .describe(
+        'Machines that a program of the repository speaks for, by names of your own. Program and entry have to be committed on the default branch.',
+      ),
     usdPerHour: z.number().min(0).default(0).describe('What an hour of this machine costs.'),
     leaseMs: z
       .int()
@@ -115,6 +128,12 @@ const GpuMachines = z
       .describe('How long a lease lives without a heartbeat, in milliseconds; whole seconds count.'),
     maxHours: z.number().gt(0).max(720).default(12).describe('When a lease ends in any case.'),
     maxUsd: z.number().gt(0).nullable().default(null).describe('What one lease may cost before it ends; null does not limit.'),
+  })
+  .superRefine(({ ssh, providers }, context) => {
+    for (const id of Object.keys(providers)) {
+      if (Object.hasOwn(ssh, id))
+        context.addIssue({ code: 'custom', path: ['providers', id], message: 'is a name of `training.gpu.ssh` already' })
+    }
   })
   .prefault({})
   .describe('Machines with graphics cards, for a trainer that is a program of its own.')

@@ -80,7 +80,7 @@ async function reached() {
   const env = { ...repository.env, PATH: `${bin}:${repository.env.PATH}` } as Record<string, string>
   const ssh = Object.fromEntries(['box', 'stranger', 'unknown'].map((name) => [name, { host: name, usdPerHour: 3600 }]))
   const options = { cwd: dir, env, stateDir: join(outside, 'state') }
-  const providers = openProviders({ ...defaultConfig().training.gpu, ssh }, options)
+  const providers = openProviders({ ...defaultConfig().training.gpu, ssh }, options, async () => {})
   return { ...repository, env, there, sshd, provider: (id: string) => providerNamed(providers, id) }
 }
 

@@ -45,7 +45,7 @@ async function machines(smi?: string) {
   const env = { ...repository.env, HOME: home, PATH: `${bin}:${repository.env.PATH}` }
   const gpu = { ...defaultConfig().training.gpu, ssh: { box: { host: 'me@box', usdPerHour: 3.6 } } }
   const options = { cwd: repository.dir, env: env as Record<string, string>, stateDir: join(repository.outside, 'state') }
-  const providers = openProviders(gpu, options)
+  const providers = openProviders(gpu, options, async () => {})
   return { ...repository, env, other, providers, provider: (id: string) => providerNamed(providers, id) }
 }
 
@@ -143,7 +143,11 @@ describe('what ssh says', () => {
   it('is asked of the real program, which never asks back', async () => {
     const { dir, env, outside } = await makeRepository()
     const gpu = { ...defaultConfig().training.gpu, ssh: { closed: { host: 'nobody@127.0.0.1', usdPerHour: 0 } } }
-    const [, closed] = openProviders(gpu, { cwd: dir, env: env as Record<string, string>, stateDir: join(outside, 'state') })
+    const [, closed] = openProviders(
+      gpu,
+      { cwd: dir, env: env as Record<string, string>, stateDir: join(outside, 'state') },
+      async () => {},
+    )
     await expect(closed?.list()).rejects.toMatchObject({ code: expect.stringMatching(/^VT_GPU_(UNREACHABLE|AUTH)$/) })
   })
 })

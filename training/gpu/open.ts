@@ -8,14 +8,26 @@ import { fateOf, type ProcessIdentity } from '../../core/identity.ts'
 import { ownIdentity } from '../../core/lock.ts'
 import { machineProvider } from './leases.ts'
 import { localMachine, type MachineOptions, sshMachine } from './machine.ts'
+import { programProvider } from './program.ts'
 import type { GpuProvider } from './provider.ts'
 
-/** Returns this machine, and each that ssh reaches. */
-export function openProviders(gpu: Config['training']['gpu'], options: MachineOptions): GpuProvider[] {
+/**
+ * Returns this machine, each that ssh reaches, and each that a program of the repository speaks for.
+ *
+ * @param vouch is asked before a provider's program is started, and throws where it is not to be
+ */
+export function openProviders(
+  gpu: Config['training']['gpu'],
+  options: MachineOptions,
+  vouch: (id: string) => Promise<void>,
+): GpuProvider[] {
   return [
     machineProvider('local', 'this machine', localMachine(options), gpu.usdPerHour),
     ...Object.entries(gpu.ssh).map(([id, { host, usdPerHour }]) =>
       machineProvider(id, `${host} by ssh`, sshMachine(host, options), usdPerHour),
+    ),
+    ...Object.entries(gpu.providers).map(([id, { command, usdPerHour }]) =>
+      programProvider({ ...options, id, argv: command, usdPerHour, vouch: () => vouch(id) }),
     ),
   ]
 }

@@ -7,7 +7,7 @@ import { openGpu } from '../../gpu.ts'
 
 export default defineCommand({
   description:
-    'Lists the graphics cards of this machine and of those that `training.gpu.ssh` names, with what they are doing, what an hour costs and who of ours holds them; where there are none, why. Changes nothing.',
+    'Lists the graphics cards of this machine and of those that `training.gpu.ssh` and `training.gpu.providers` name, with what they are doing, what an hour costs and who of ours holds them; where there are none, why. Changes nothing.',
   examples: [{ does: 'Look', line: 'gpu list' }],
   json: true,
   async run(context, { flags }) {

@@ -15,7 +15,9 @@ export default defineCommand({
     { does: 'On two cards of another one', line: 'gpu run box --cards 2' },
     { does: 'Without a card', line: 'gpu run box --no-cards' },
   ],
-  args: { machine: argument.optional('`local`, or a name of `training.gpu.ssh`; local unless told.') },
+  args: {
+    machine: argument.optional('`local`, or a name of `training.gpu.ssh` or `training.gpu.providers`; local unless told.'),
+  },
   flags: {
     cards: flag.count('N', 'Lease so many cards; 1 unless told.', 1, 64),
     'no-cards': flag.switch('Lease the machine alone.'),
@@ -38,7 +40,7 @@ export default defineCommand({
       ttlS: Math.floor(gpu.leaseMs / 1000),
       mostS: Math.max(1, Math.floor(3600 * hours)),
     }
-    const dir = provider.id === 'local' ? root : gpu.ssh[provider.id]?.dir
+    const dir = provider.id === 'local' ? root : (gpu.ssh[provider.id] ?? gpu.providers[provider.id])?.dir
     const tell = (event: object) => flags.json && context.stdout.write(`${JSON.stringify(event)}\n`)
     const forget = await noteLease(stateDir, request.id, provider.id)
     const result = await attend(provider, {
