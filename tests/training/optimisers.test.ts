@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DQN_DEFAULTS, type DqnConfig, openDqn } from '../../training/algo/dqn.ts'
 import { openPpo, PPO_DEFAULTS, type PpoConfig } from '../../training/algo/ppo.ts'
+import { openReinforce, REINFORCE_DEFAULTS } from '../../training/algo/reinforce.ts'
+import type { LearnedReward } from '../../training/algo/rollout.ts'
 import type { Backend } from '../../training/backend/backend.ts'
 import { jsBackend } from '../../training/backend/js.ts'
 import { wasmBackend } from '../../training/backend/wasm.ts'
@@ -153,6 +155,54 @@ describe('gradients added up over minibatches', () => {
     for (const open of [() => ppo({ accumulate: 0 }), () => dqn({ accumulate: 1.5 })]) {
       expect(open).toThrowError(expect.objectContaining({ code: 'VT_TRAIN_CONFIG', details: { key: 'accumulate' } }))
     }
+  })
+})
+
+describe('rewards that are scaled and clipped', () => {
+  /** The same pole, whose every step is worth so much. */
+  const paying = (worth: number) => () => {
+    const pole = cartPole()
+    return Object.assign(Object.create(pole) as typeof pole, {
+      reset: (seed: number) => pole.reset(seed),
+      step: (action: number) => ({ ...pole.step(action), reward: worth }),
+    })
+  }
+  const open: Record<string, (reward: LearnedReward | undefined, worth: number) => Learner> = {
+    ppo: (reward, worth) =>
+      openPpo({
+        environment: vectorise(paying(worth), 4),
+        config: { ...PPO, ...(reward && { reward }) },
+        backend: wasmBackend(BYTES),
+        seed: 5,
+      }),
+    dqn: (reward, worth) =>
+      openDqn({
+        environment: vectorise(paying(worth), 1),
+        config: { ...DQN, ...(reward && { reward }) },
+        backend: wasmBackend(BYTES),
+        seed: 5,
+      }),
+    reinforce: (reward, worth) =>
+      openReinforce({
+        environment: vectorise(paying(worth), 4),
+        config: { ...REINFORCE_DEFAULTS, ...(reward && { reward }) },
+        backend: wasmBackend(BYTES),
+        seed: 5,
+      }),
+  }
+
+  it.each(Object.keys(open))('teach %s what an environment teaches that pays as much', async (name) => {
+    const way = open[name] as (typeof open)['ppo']
+    const due = await parametersAfter(way(undefined, 0.5), 3)
+    expect(await parametersAfter(way({ scale: 0.5 }, 1), 3)).toEqual(due)
+    expect(await parametersAfter(way({ scale: 2, clip: [-0.5, 0.5] }, 1), 3)).toEqual(due)
+    expect(await parametersAfter(way({ scale: 2, clip: [0.5, 9] }, -1), 3)).toEqual(due)
+    expect(await parametersAfter(way(undefined, 1), 3)).not.toEqual(due)
+  })
+
+  it('leave the returns that are told as they were', async () => {
+    const [told, plain] = [await ppo({ reward: { scale: 0.01 } }).step(), await ppo().step()]
+    expect(told.return_mean).toBe(plain.return_mean)
   })
 })
 

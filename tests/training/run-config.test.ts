@@ -74,6 +74,12 @@ describe('a training configuration', () => {
     ],
     ['an optimiser that is a number', `${BASE}settings: { optimiser: 3 }\n`, 'settings.optimiser: is adam, adamw, rmsprop, sgd'],
     [
+      'rewards cut to nothing',
+      `${BASE}settings: { reward: { clip: [1, -1] } }\n`,
+      'settings.reward.clip: leaves no room: the least comes first',
+    ],
+    ['rewards turned round', `${BASE}settings: { reward: { scale: -1 } }\n`, 'settings.reward.scale: is above 0'],
+    [
       'minibatches that together do not divide a rollout',
       `${BASE}settings: { environments: 8, rolloutSteps: 32, minibatch: 64, accumulate: 3 }\n`,
       'settings.accumulate: 3 x 64 does not divide a rollout of 8 x 32 = 256 steps; 2 does',

@@ -19,7 +19,7 @@ import { type Schedule, valueAt } from '../nn/schedule.ts'
 import { randomFrom } from '../random.ts'
 import type { Activation, Learner, Metrics, Tensors, VectorEnvironment } from '../types.ts'
 import { learnerOf, meanOf, requireWhole } from './learner.ts'
-import { openRollout } from './rollout.ts'
+import { type LearnedReward, openRollout } from './rollout.ts'
 import { savedArrays, savedAs, savedStreams } from './saved.ts'
 
 export interface DqnConfig {
@@ -41,6 +41,8 @@ export interface DqnConfig {
   accumulate?: number
   /** Discount a step, in [0, 1]. */
   gamma: number
+  /** What of a reward is learned from; all of it as it is, unless told. */
+  reward?: LearnedReward
   /** The optimiser's step size. */
   learningRate: Schedule
   /** What moves the network; Adam unless told. */
@@ -100,6 +102,7 @@ export function openDqn(options: { environment: VectorEnvironment; config: DqnCo
     perception: config.scaleObservations ? boundedSight(spec.observation, spec.id) : plainSight(),
     totalSteps: config.totalSteps,
     seed: origin.split('environment').uint32(),
+    reward: config.reward,
   })
 
   const shape = { inputs: width, hidden: config.hidden, outputs: actions, activation: config.activation }

@@ -20,7 +20,7 @@ import type { Activation, Learner, Metrics, VectorEnvironment } from '../types.t
 import { openActor } from './actor.ts'
 import { advantages, explainedVariance, momentsOf } from './advantage.ts'
 import { learnerOf, meanOf, requireWhole } from './learner.ts'
-import { openRollout } from './rollout.ts'
+import { type LearnedReward, openRollout } from './rollout.ts'
 import { savedArrays, savedAs, savedStreams } from './saved.ts'
 
 export interface PpoConfig {
@@ -40,6 +40,8 @@ export interface PpoConfig {
   gamma: number
   /** Bias-variance mix of the advantages, in [0, 1]: 1 trusts rewards only, 0 the value network. */
   lambda: number
+  /** What of a reward is learned from; all of it as it is, unless told. */
+  reward?: LearnedReward
   /** The optimiser's step size. */
   learningRate: Schedule
   /** What moves the networks; Adam unless told. */
@@ -110,6 +112,7 @@ export function openPpo(options: { environment: VectorEnvironment; config: PpoCo
     perception: config.normaliseObservations ? runningSight(width) : plainSight(),
     totalSteps: config.totalSteps,
     seed: origin.split('environment').uint32(),
+    reward: config.reward,
   })
   const rewardsSeen = rewardScale(count, gamma)
   const networks = { inputs: width, actions, hidden: config.hidden, activation: config.activation }

@@ -15,7 +15,7 @@ import { randomFrom } from '../random.ts'
 import type { Activation, Learner, Metrics, Tensors, VectorEnvironment } from '../types.ts'
 import { openActor } from './actor.ts'
 import { learnerOf, requireWhole } from './learner.ts'
-import { openRollout } from './rollout.ts'
+import { type LearnedReward, openRollout } from './rollout.ts'
 import { type Saved, savedArrays, savedAs, savedStreams } from './saved.ts'
 
 export interface ReinforceConfig {
@@ -27,6 +27,8 @@ export interface ReinforceConfig {
   episodes: number
   /** Discount a step, in [0, 1]. */
   gamma: number
+  /** What of a reward is learned from; all of it as it is, unless told. */
+  reward?: LearnedReward
   /** The optimiser's step size. */
   learningRate: Schedule
   /** What moves the networks; Adam unless told. */
@@ -94,6 +96,7 @@ export function openReinforce(options: {
     perception: plainSight(),
     totalSteps: config.totalSteps,
     seed: origin.split('environment').uint32(),
+    reward: config.reward,
   })
   const networks = { inputs: width, actions, hidden: config.hidden, activation: config.activation }
   const actor = openActor(backend, networks, Math.max(ROWS, count), origin)

@@ -19,6 +19,14 @@ export interface Stepped {
   ledTo(n: number): Float32Array
 }
 
+/** What of a reward is learned from: first `scale` times it, then cut to `clip`. Returns are told as they were. */
+export interface LearnedReward {
+  /** Above 0; default 1. */
+  scale?: number
+  /** Least and most; default none. */
+  clip?: readonly [number, number]
+}
+
 export interface Rollout {
   readonly environment: VectorEnvironment
   readonly perception: Perception
@@ -57,8 +65,10 @@ export function openRollout(options: {
   perception: Perception
   totalSteps: number
   seed: number
+  /** As they are, unless told. */
+  reward?: LearnedReward | undefined
 }): Rollout {
-  const { environment, perception, totalSteps, seed } = options
+  const { environment, perception, totalSteps, seed, reward } = options
   const actions = discreteActions(environment.spec)
   const width = sizeOf(environment.spec.observation)
   const { count } = environment
@@ -91,7 +101,7 @@ export function openRollout(options: {
       seen = perception.see(next.observations, true)
       const { rewards, terminated, truncated, finalObservations } = next
       const ledTo = (n: number) => perception.see(finalObservations.subarray(n * width, (n + 1) * width), false)
-      return { rewards, terminated, truncated, ledTo }
+      return { rewards: reward === undefined ? rewards : learned(rewards, reward), terminated, truncated, ledTo }
     },
     takeEpisodes() {
       const episodes = ended
@@ -113,4 +123,12 @@ export function openRollout(options: {
       ended = []
     },
   }
+}
+
+function learned(
+  rewards: Float64Array,
+  { scale = 1, clip = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] }: LearnedReward,
+) {
+  const [least, most] = clip
+  return rewards.map((reward) => Math.min(Math.max(scale * reward, least), most))
 }

@@ -58,6 +58,17 @@ const optimiser = z
   .optional()
 const OPTIMISER_FORM = `is ${OPTIMISERS.join(', ')}, or one with options such as { kind: sgd, momentum: 0.9 }`
 
+const reward = z
+  .strictObject({
+    scale: z.number().gt(0, 'is above 0').optional(),
+    clip: z.tuple([z.number(), z.number()], { error: 'is the least and the most, such as [-1, 1]' }).optional(),
+  })
+  .refine(({ clip }) => clip === undefined || clip[0] < clip[1], {
+    path: ['clip'],
+    message: 'leaves no room: the least comes first',
+  })
+  .optional()
+
 const accumulate = count('minibatches').max(10_000).optional()
 
 const hidden = z.array(count('units')).min(1, 'needs one layer at least').max(8, 'has at most 8 layers')
@@ -75,6 +86,7 @@ const Ppo = z
     accumulate,
     epochs: count('passes').max(1000),
     gamma: share,
+    reward,
     lambda: share,
     learningRate: schedule(rate),
     optimiser,
@@ -112,6 +124,7 @@ const Dqn = z
     minibatch: count('transitions'),
     accumulate,
     gamma: share,
+    reward,
     learningRate: schedule(rate),
     optimiser,
     exploration: schedule(share),
@@ -143,6 +156,7 @@ const Reinforce = z.strictObject({
   environments,
   episodes: count('episodes'),
   gamma: share,
+  reward,
   learningRate: schedule(rate),
   optimiser,
   entropyBonus: z.number().min(0, 'is at least 0'),
