@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, readdir } from 'node:fs/promises'
+import { appendFile, cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
@@ -50,5 +50,14 @@ describe('the example of a router', () => {
     expect((await terminal.run('policy', 'promote', outcome.run)).code).toBe(0)
     expect((await terminal.run('runs', 'list')).stdout).toMatch(/cascade +cascade +outcomes.csv +pass/)
     expect(await git.text(['status', '--porcelain'])).toBe('')
+
+    // A router goes out and comes back like any policy.
+    expect((await terminal.run('export', 'cascade', '--format', 'safetensors', '--out', 'out')).code).toBe(0)
+    expect((await terminal.run('eval', '--from', 'out')).stdout).toContain(`run ${outcome.run}: `)
+    await appendFile(join(dir, 'out', 'model.json'), ' ')
+    expect(await terminal.run('eval', '--from', 'out')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no run here wrote'),
+    })
   }, 180_000)
 })
