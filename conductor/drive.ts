@@ -2,7 +2,7 @@ import { ValuetrainError } from '../core/errors.ts'
 import { requireHeld } from '../core/jail-probe.ts'
 import { fetchTickets, listTicketBranches } from '../core/remote-branches.ts'
 import { type Bell, openBell } from './bell.ts'
-import { hostedOf } from './change.ts'
+import { hostedOf, ifReached, sayStopped } from './change.ts'
 import { committedConfig } from './definitions.ts'
 import { doneIssues, lookAtTickets, type Tickets } from './done.ts'
 import { keepListening } from './listen.ts'
@@ -180,7 +180,13 @@ export async function readyIssues(
   const arrived = hostedOf(ports) ? (await listArrived(ports, config, branches)).map(({ issue }) => issue) : []
   const first = [...new Set(arrived)].filter((issue) => !running.has(issue) && !seen.has(issue))
   const queue = [...first, ...numbers.filter((number) => !first.includes(number))]
-  await freeForsaken(ports, config, (issue) => !queue.includes(issue))
+  // Whoever was killed between blocking a ticket and saying so on its issue has left its claim behind.
+  const sayBlocked = async (issue: number) => {
+    const hosted = hostedOf(ports)
+    const found = tickets.find((ticket) => ticket.issue === issue)
+    if (hosted && found) await ifReached(ports, found.ticket, () => sayStopped(hosted, found.state))
+  }
+  await freeForsaken(ports, config, (issue) => !queue.includes(issue), sayBlocked)
   return { ...withinReview(queue, reasons, config, look, running), isFetched }
 }
 

@@ -45,9 +45,14 @@ function tellKept(ports: Ports, ticket: string, branch: string, config: Config):
  * Gives back claims that processes of this clone left when they were killed, of issues that nobody goes on with: the last thing
  * a run does is to let go, and whoever finds its issue done has no reason to claim it.
  */
-export async function freeForsaken(ports: Ports, { remote }: Config, isFree: (issue: number) => boolean): Promise<void> {
+export async function freeForsaken(
+  ports: Ports,
+  { remote }: Config,
+  isFree: (issue: number) => boolean,
+  lastWord?: (issue: number) => Promise<unknown>,
+): Promise<void> {
   try {
-    await releaseForsaken(ports.repository, { remote }, isFree)
+    await releaseForsaken(ports.repository, { remote }, isFree, lastWord)
   } catch (error) {
     if (!(error instanceof ValuetrainError) || error.code !== 'VT_REMOTE') throw error
     ports.onProgress('queue', `a claim of a process that is gone is still there: ${error.message}`)

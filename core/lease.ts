@@ -148,11 +148,13 @@ export async function releaseLease(repo: Repository, lease: Lease): Promise<void
  * Whoever goes on with an issue takes its claim over instead; nobody would ever do that with one that was finished.
  *
  * @param isFree whether nobody is about to go on with an issue
+ * @param lastWord what the process may not have come to, done before its claim goes
  */
 export async function releaseForsaken(
   repo: Repository,
   { remote }: Pick<LeaseRequest, 'remote'>,
   isFree: (issue: number) => boolean,
+  lastWord?: (issue: number) => Promise<unknown>,
 ): Promise<number[]> {
   const freed: number[] = []
   for (const name of await readdir(join(repo.stateDir, 'runs')).catch(() => [])) {
@@ -162,6 +164,7 @@ export async function releaseForsaken(
     const refs = openLeaseRefs(repo.git, remote)
     const found = await refs.read(note.issue)
     if (found?.owner === owner) {
+      await lastWord?.(note.issue)
       if ((await refs.swap(note.issue, found.object, leftBy(found))) === false) continue
       freed.push(note.issue)
     }
