@@ -10,6 +10,7 @@ import {
   isReusable,
   type JudgeContext,
   judgeGate,
+  PROTECTED_PATHS,
   specDigest,
 } from '../../gates/index.ts'
 import { gateOf } from './context.ts'
@@ -39,7 +40,8 @@ describe('every registered gate', () => {
 
       const other = await otherGate(context)
       const asked = [requiredOf(spec), other.required]
-      expect(decide('build', asked, [result, other.result], NOW)).toMatchObject({ allow: false, next: 'iterate' })
+      const next = gate === PROTECTED_PATHS ? 'hold' : 'iterate'
+      expect(decide('build', asked, [result, other.result], NOW)).toMatchObject({ allow: false, next })
       const without = asked.filter((one) => one.gate !== gate)
       expect(decide('build', without, [result, other.result], NOW)).toMatchObject({ allow: true, next: 'advance' })
     })
