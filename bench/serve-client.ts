@@ -29,7 +29,6 @@ export interface ClientResult {
   cpuMs: number
 }
 
-const pause = new Int32Array(new SharedArrayBuffer(4))
 const body = (n: number) => JSON.stringify({ key: `issue-${n % 500}`, observation: [0.01, -0.2, 0.03, (n % 7) / 10] })
 
 process.once('message', async (order: ClientOrder) => {
@@ -73,9 +72,7 @@ async function pace(idle: Connection[], total: number, rate: number, half: () =>
       if (connection === undefined) waiting.push(sent)
       else send(connection, sent)
     }
-    // A pause, not a spin: the client may go before other work on its core, and must leave it time. Timers pause a millisecond
-    // at least, which would be half of what is allowed; this one adds a fifth of one.
-    Atomics.wait(pause, 0, 0, 0.2)
+    // A spin: the client has a core of its own, and timers, which pause a millisecond at least, would take half of what is allowed.
     await new Promise((resolve) => setImmediate(resolve))
   }
   latencies.sort((a, b) => a - b)

@@ -3,8 +3,8 @@
  *
  * An open loop: requests are due at even times whether or not the answers before have come, and a latency counts from
  * when its request was due, so that a server that stalls is not spared by a client that waits. Server and client are processes of
- * their own, each on one core where `taskset` is there. Where they may (as root, by `chrt`) they go before other work on that
- * core, since otherwise it is the other work that is measured; what was done is said first.
+ * their own, each on one core where `taskset` is there; what was done is said first. They take no precedence over other work: among
+ * threads of one real-time priority a core stays with one for a tenth of a second, and a server's own collector would hold it up.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -63,16 +63,14 @@ async function heard<T>(child: ChildProcess): Promise<T> {
   return message as T
 }
 
-/** Returns what to put before a command so that it runs on one core, before other work if that is allowed; nothing where it cannot. */
+/** Returns what to put before a command so that it runs on one core; nothing where it cannot. */
 function pinned(core: number): string[] {
   const onCore = ['taskset', '-c', `${core}`]
-  for (const prefix of [['chrt', '--rr', '10', ...onCore], onCore]) {
-    try {
-      execFileSync(prefix[0] as string, [...prefix.slice(1), 'true'], { stdio: 'ignore' })
-      return prefix
-    } catch {
-      // Not installed, not allowed, or no such core: the next best.
-    }
+  try {
+    execFileSync('taskset', [...onCore.slice(1), 'true'], { stdio: 'ignore' })
+    return onCore
+  } catch {
+    // Not installed, or no such core.
+    return []
   }
-  return []
 }
