@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { EventData, EventType } from '../../core/contracts/event.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { CONFIG, type StandLine, standLine } from './stand-line.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
@@ -13,12 +13,8 @@ const LONG = { timeout: 600_000 }
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 const WORKFLOW = '.github/workflows/test.yml'

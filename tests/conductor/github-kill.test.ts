@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { allPlaces, type Ended, type Place, visit } from './places.ts'
 import { begin, ending, MENDED, placesOf, work } from './stand-journey.ts'
 import { cloneLine } from './stand-line.ts'
@@ -14,12 +14,8 @@ const STEPS = { effect: 5, pushed: 16, sent: 25, after: 84, before: 153 }
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 const EXPECTED = {

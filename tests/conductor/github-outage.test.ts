@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { selectIssues } from '../../agents/index.ts'
 import { drive } from '../../conductor/drive.ts'
 import { SimulatedClock } from '../../core/clock.ts'
 import type { EventType } from '../../core/contracts/event.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { CONFIG, type StandLine, standLine } from './stand-line.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
@@ -15,12 +15,8 @@ const MINUTE_MS = 60_000
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 /** A drive that stays, on a clock that is moved by waiting only, until the pull request is there and waits for a person. */

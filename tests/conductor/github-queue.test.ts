@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
 import { listLeases } from '../../core/lease.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { programOf } from './program.ts'
 import { CONFIG, cloneLine, standLine } from './stand-line.ts'
 
@@ -20,12 +20,8 @@ const FILES = {
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 async function work(dir: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { describe, expect, it } from 'vitest'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { type Ended, type Place, visit } from './places.ts'
 import { BLOCKED, begin, ending, type Journey, MENDED, RETURNED, SPOKEN, work } from './stand-journey.ts'
 
@@ -10,12 +10,8 @@ const LONG = { timeout: 7_200_000 }
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 const JOURNEYS: { what: string; name: string; journey: Journey }[] = [

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
 import { operate } from '../../conductor/operate.ts'
 import { runIssue } from '../../conductor/run.ts'
 import { findTicket } from '../../conductor/sources.ts'
 import { defaultBase } from '../../core/repository.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { CONFIG, type StandLine, standLine } from './stand-line.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
@@ -15,12 +15,8 @@ const LONG = { timeout: 600_000 }
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 const WRONG = { 'value.txt': 'wrong', 'notes.txt': 'begin\n' }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { commandIn } from '../../conductor/forge-commands.ts'
 import { keepListening, listen } from '../../conductor/listen.ts'
 import { runIssue } from '../../conductor/run.ts'
@@ -6,17 +6,13 @@ import { findTickets } from '../../conductor/sources.ts'
 import { systemClock } from '../../core/clock.ts'
 import { openRepository } from '../../core/repository.ts'
 import { cloneStand } from '../support/github/clone.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { joinLine } from './line.ts'
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 const CONFIG = `version: 1

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { chooseRuntime } from '../../agents/index.ts'
 import { choosingTraining } from '../../bin/train-choice.ts'
 import { drive } from '../../conductor/drive.ts'
@@ -11,7 +11,7 @@ import { readerAt } from '../../core/reader.ts'
 import { foldAlias, readPromotions } from '../../training/policy/index.ts'
 import { listRuns, readRun, runsAt } from '../../training/run/index.ts'
 import { standLine } from '../conductor/stand-line.ts'
-import { openStand, type Stand } from '../support/github/index.ts'
+import { ownStand, type Stand } from '../support/github/index.ts'
 import { ROOT } from '../support/sources.ts'
 
 const TRAIN = `name: cart-pole
@@ -33,12 +33,8 @@ training: { config: train.yaml }
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 /** The phases of the built-in pipeline that train and validate, exactly as it has them. */

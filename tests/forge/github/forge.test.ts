@@ -1,17 +1,13 @@
 import { Octokit } from '@octokit/rest'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { cloneStand } from '../../support/github/clone.ts'
-import { openStand, type Stand, type StandRepository } from '../../support/github/index.ts'
+import { ownStand, type Stand, type StandRepository } from '../../support/github/index.ts'
 import { makeRepository } from '../../support/repository.ts'
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 /** Texts that were allowed stay in this clone, so that no push is needed to keep them. */

@@ -1,22 +1,18 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { selectIssues } from '../../../agents/select.ts'
 import { defaultConfig } from '../../../core/config.ts'
 import { type Delivery, openReceiver } from '../../../forge/github/index.ts'
 import { visibleText } from '../../../forge/github/text.ts'
 import { cloneStand } from '../../support/github/clone.ts'
-import { openStand, type Stand } from '../../support/github/index.ts'
+import { ownStand, type Stand } from '../../support/github/index.ts'
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 /** No working tree, and texts that were allowed stay in this clone: neither matters where this is used. */

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openTerminal } from '../../bin/terminal.ts'
-import { openStand, type Stand } from '../../support/github/index.ts'
+import { ownStand, type Stand } from '../../support/github/index.ts'
 import { makeRepository } from '../../support/repository.ts'
 
 let stand: Stand
 
-beforeAll(async () => {
-  stand = await openStand()
-})
-afterAll(async () => {
-  await stand.close()
-  expect(stand.violations()).toEqual([])
+ownStand((opened) => {
+  stand = opened
 })
 
 describe('setting up for GitHub', () => {
