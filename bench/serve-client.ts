@@ -12,9 +12,11 @@ export interface ClientOrder {
   port: number
   /** Requests a second. */
   rate: number
-  /** Requests in all, after as many as `warm` that are not counted. */
+  /** Requests that are measured. */
   total: number
+  /** Requests before them, and how many a second: a program that has just started still compiles itself. */
   warm: number
+  warmRate: number
   /** Connections; a request waits where all are busy, and its waiting counts. */
   connections: number
 }
@@ -22,6 +24,8 @@ export interface ClientOrder {
 export interface ClientResult {
   /** Milliseconds from due to answered, sorted. */
   latencies: number[]
+  /** The same of the first requests of all, as many as are measured. */
+  first: number[]
   failed: number
   /** Runs that answered. */
   runs: string[]
@@ -33,14 +37,15 @@ const body = (n: number) => JSON.stringify({ key: `issue-${n % 500}`, observatio
 
 process.once('message', async (order: ClientOrder) => {
   const idle: Connection[] = await Promise.all(Array.from({ length: order.connections }, () => open(order.port)))
-  await pace(idle, order.warm, order.rate, () => {})
+  const { latencies: first } = await pace(idle, order.total, order.rate, () => {})
+  await pace(idle, order.warm, order.warmRate, () => {})
   const before = process.cpuUsage()
   const started = performance.now()
   const result = await pace(idle, order.total, order.rate, () => process.send?.('half'))
   const tookMs = performance.now() - started
   const { user, system } = process.cpuUsage(before)
   for (const { socket } of idle) socket.destroy()
-  const told: ClientResult = { ...result, tookMs, cpuMs: (user + system) / 1_000 }
+  const told: ClientResult = { ...result, first, tookMs, cpuMs: (user + system) / 1_000 }
   process.send?.(told, () => process.disconnect())
 })
 
@@ -65,7 +70,8 @@ async function pace(idle: Connection[], total: number, rate: number, half: () =>
     })
   }
   for (let sent = 0; latencies.length < total; ) {
-    const due = Math.min(total, Math.floor(((performance.now() - started) / 1_000) * rate))
+    // The n-th is due n / rate seconds after the first one, which is due at once.
+    const due = Math.min(total, 1 + Math.floor(((performance.now() - started) / 1_000) * rate))
     for (; sent < due; sent++) {
       if (sent === total >> 1) half()
       const connection = idle.shift()

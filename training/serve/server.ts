@@ -103,12 +103,19 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
     const arm = armOf(options.policy, key ?? id, share)
     const one = (arm === 'challenger' ? inUse.challenger : undefined) ?? inUse.champion
     try {
-      const { seen, propensity, ...choice } = one.decide(body, random, !options.explore)
+      const choice = one.decide(body, random, !options.explore)
       const armPropensity = arm === 'challenger' ? share : 1 - share
-      const decision = `${id}-${arm === 'challenger' ? 'b' : 'a'}`
-      const { run, version } = one
-      const answer = { decision, ...choice, propensity: propensity * armPropensity, arm, run, version }
-      log.write({ type: 'decision', at: timestamp(clock), ...answer, armPropensity, ...seen, ...(key ? { key } : {}) })
+      const answer = {
+        decision: `${id}-${arm === 'challenger' ? 'b' : 'a'}`,
+        action: choice.action,
+        name: choice.name,
+        candidates: choice.candidates,
+        propensity: choice.propensity * armPropensity,
+        arm,
+        run: one.run,
+        version: one.version,
+      }
+      log.write({ type: 'decision', at: timestamp(clock), ...answer, armPropensity, ...choice.seen, key: key || undefined })
       meters.answered(arm, clock.monotonic() - began)
       return answer
     } catch (cause) {
