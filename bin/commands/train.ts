@@ -168,12 +168,14 @@ function tellOutcome(outcome: RunOutcome, context: Context): string {
   if (outcome.state === 'paused') {
     return `run ${outcome.run} paused at ${outcome.steps} steps\nnext: valuetrain train --resume ${outcome.run}`
   }
-  const { run, folder, verdict, written, stops = [], ms, usd } = outcome
+  const { run, folder, verdict, written, dirty, stops = [], ms, usd } = outcome
   const cost = usd > 0 ? `, $${usd.toFixed(4)}` : ''
   const next =
-    verdict.verdict === 'pass'
-      ? `next: commit ${folder}, then valuetrain policy promote ${run}`
-      : `next: commit ${folder} as evidence; nothing is promoted`
+    verdict.verdict !== 'pass'
+      ? `next: commit ${folder} as evidence; nothing is promoted`
+      : dirty
+        ? 'next: the tree has changes that are not committed, so this promotes nothing; commit them and train the same again'
+        : `next: commit ${folder}, then valuetrain policy promote ${run}`
   return [
     `run ${run}: ${paint.bold(verdict.verdict)}${written ? ` in ${duration(ms)}${cost}` : ', as its folder holds it already'}`,
     ...verdict.reasons.map((reason) => `  ${reason}`),

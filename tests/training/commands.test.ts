@@ -146,6 +146,10 @@ describe('the commands of training', () => {
       stderr: expect.stringContaining('was judged "fail", so it promotes nothing'),
     })
     expect((await terminal.run('policy', 'show')).stdout).toBe('nothing was promoted yet\n')
+    // The tree is clean by now: the same numbers again are those of what is committed.
+    expect(await train('train.yaml')).toMatchObject({ run: dirty.run, written: true })
+    await commitRun('Train from a clean tree')
+    expect((await terminal.run('policy', 'promote', dirty.run)).code).toBe(0)
   })
 
   it('list and find the sound runs beside one that was edited, and name that one', async () => {

@@ -7,6 +7,7 @@ import { systemClock } from '../../core/clock.ts'
 import { withLock } from '../../core/lock.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../training/checkpoint.ts'
 import { evaluate, meanScore } from '../../training/evaluate.ts'
+import { refusalOf } from '../../training/policy/index.ts'
 import { writeRunFolder } from '../../training/run/folder.ts'
 import {
   compareRuns,
@@ -25,6 +26,7 @@ import {
   readRun,
   renderHtml,
   runsIn,
+  wasDirty,
   workFolder,
 } from '../../training/run/index.ts'
 import { jsonl } from '../../training/run/journal.ts'
@@ -48,11 +50,45 @@ describe('a run', () => {
     expect(await prepareRun(tiny({ gamma: 0.5 }), a, { champion: null, arithmetic: 'exact' })).not.toMatchObject({
       id: first.run,
     })
-    const renamed = tiny(
-      {},
-      { name: 'other', limits: { minutes: 60 }, checkpointSteps: 7, about: 'Nothing of this moves a number.' },
-    )
-    expect((await prepareRun(renamed, a, { champion: null, arithmetic: 'exact' })).id).toBe(first.run)
+    const said = { limits: { minutes: 60 }, checkpointSteps: 7, about: 'Nothing of this moves a byte.' }
+    expect(await done({ ...a, config: tiny({}, said) })).toMatchObject({ run: first.run, written: false })
+    const c = await orderOf(tiny({}, said))
+    expect(await bytesOf(c.root, (await done(c)).folder)).toEqual(await bytesOf(a.root, first.folder))
+  })
+
+  it('belongs to the policy it is named for: another name is another run, and both lie beside each other', async () => {
+    const order = await orderOf(tiny({ totalSteps: 128 }))
+    const first = await done(order)
+    const second = await done({ ...order, config: tiny({ totalSteps: 128 }, { name: 'other' }) })
+    const [a, b] = [await readRun(runsIn(order.root), first.run), await readRun(runsIn(order.root), second.run)]
+    expect([a.manifest.policy, b.manifest.policy]).toEqual(['tiny', 'other'])
+    // What was learned is the same, and its version says so.
+    expect(b.manifest.version).toBe(a.manifest.version)
+    expect((await compareRuns(a, b)).inputs).toEqual([{ key: 'policy', values: ['tiny', 'other'] }])
+  })
+
+  it('is dirty when any process that worked on it found changes, until a clean tree has given the same numbers', async () => {
+    const order = await orderOf(tiny({ totalSteps: 256 }, { checkpointSteps: 128 }))
+    const [clean, dirty] = [order.provenance, { ...order.provenance, dirty: true }]
+    const stop = new AbortController()
+    const backends = interrupted(order.backends, 2, () => stop.abort())
+    const paused = await executeRun({ ...order, provenance: dirty, backends, signal: stop.signal })
+    expect(paused).toMatchObject({ state: 'paused' })
+    const { run, folder } = await done({ ...order, provenance: clean })
+    const stored = async () => readRun(runsIn(order.root), run)
+    expect(wasDirty(await stored())).toBe(true)
+    expect(refusalOf(await stored())?.code).toBe('VT_PROMOTION_DIRTY')
+    const before = await bytesOf(order.root, folder)
+    let isTrained = false
+    const seen = interrupted(order.backends, 1, () => {
+      isTrained = true
+    })
+    const again = await done({ ...order, backends: seen })
+    expect(isTrained).toBe(true)
+    expect(again).toMatchObject({ run, written: true, dirty: false })
+    expect(await bytesOf(order.root, folder)).toEqual(before)
+    expect(refusalOf(await stored())).toBeUndefined()
+    expect(await done({ ...order, provenance: dirty })).toMatchObject({ written: false, dirty: false })
   })
 
   it('ends with the same bytes wherever it was stopped, and goes on by itself', async () => {
@@ -230,6 +266,37 @@ describe('the folder of a run', () => {
     await expect(readRun(runsIn(order.root), run)).rejects.toMatchObject(refused)
   })
 
+  it.each([
+    ['a dirty tree that is said to be clean', 'events.jsonl', '"dirty":true', '"dirty":false', 'events.jsonl was changed'],
+    ['a seal that is gone', 'events.jsonl', /\{"type":"seal".*\n/, '', 'events.jsonl does not end with its seal'],
+    ['an event after the seal', 'events.jsonl', /$/, '{"type":"note"}\n', 'events.jsonl does not end with its seal'],
+    ['another policy in its manifest', 'run.yaml', 'policy: tiny\nversion', 'policy: other\nversion', 'run.yaml was changed'],
+  ])('is refused for %s', async (_, name, from, to, message) => {
+    const order = await orderOf(tiny({ totalSteps: 128 }))
+    const { folder, run } = await done({ ...order, provenance: { ...order.provenance, dirty: true } })
+    const file = join(order.root, folder, name)
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace(from, to))
+    expect(await readFile(file, 'utf8')).not.toBe(text)
+    await expect(readRun(runsIn(order.root), run)).rejects.toMatchObject({
+      code: 'VT_RUN_ALTERED',
+      message: expect.stringContaining(message),
+    })
+    await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_RUN_ALTERED' })
+  })
+
+  it('of before there were seals is read, and promotes nothing', async () => {
+    const order = await orderOf(tiny({ totalSteps: 128 }))
+    const { folder, run } = await done(order)
+    const at = (name: string) => join(order.root, folder, name)
+    const edit = async (name: string, from: RegExp, to: string) =>
+      writeFile(at(name), (await readFile(at(name), 'utf8')).replace(from, to))
+    await edit('run.yaml', /^schema: 2/, 'schema: 1')
+    await edit('events.jsonl', /\{"type":"seal".*\n/, '')
+    const stored = await readRun(runsIn(order.root), run)
+    expect(refusalOf(stored)).toMatchObject({ code: 'VT_PROMOTION_DIRTY', message: expect.stringContaining('has no seal') })
+  })
+
   it('is refused for a manifest whose inputs were changed, and for a missing file', async () => {
     const order = await orderOf(tiny({ totalSteps: 128 }))
     const { folder, run } = await done(order)
@@ -256,8 +323,8 @@ describe('the folder of a run', () => {
       inputs,
       metrics: { measured: 0, kept: 0 },
     }
-    await writeRunFolder(root, manifest, new Map([['eval.json', 'a']]), new Map())
-    await expect(writeRunFolder(root, manifest, new Map([['eval.json', 'b']]), new Map())).rejects.toMatchObject({
+    await writeRunFolder(root, manifest, new Map([['eval.json', 'a']]), [])
+    await expect(writeRunFolder(root, manifest, new Map([['eval.json', 'b']]), [])).rejects.toMatchObject({
       code: 'VT_RUN_NOT_REPRODUCED',
       details: { files: ['eval.json'] },
     })

@@ -2,13 +2,14 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { resolveInside, writeAtomically } from '../../core/files.ts'
 import { evaluateRandom } from '../evaluate.ts'
 import { policyInUse } from '../policy/champion.ts'
+import { refusalOf } from '../policy/promotable.ts'
 import { foldAlias, promote, promotionFile, readPromotions, renderPromotion } from '../policy/promotions.ts'
 import { routerInUse, routerOfRun } from '../router/in-use.ts'
 import { type AnyTrainConfig, isRouting, type RoutingConfig } from '../router/train/config.ts'
 import { openRoutingData, type RoutingData } from '../router/train/data.ts'
 import { measureRouting } from '../router/train/measuring.ts'
 import type { TrainConfig } from '../run/config.ts'
-import { policyOfRun, readRun, type StoredRun, wasDirty } from '../run/folder.ts'
+import { policyOfRun, readRun, type StoredRun } from '../run/folder.ts'
 import { measurePolicy } from '../run/measuring.ts'
 import type { Champion } from '../run/order.ts'
 import { openProblem } from '../run/problem.ts'
@@ -38,9 +39,12 @@ export async function evaluatePhase(work: PhaseWork): Promise<PhaseResult> {
   if (work.signal.aborted) return 'stopped'
   const { verdict } = judged
   await writeResults(work, config, stored, judged)
-  const promoted = isValidation && verdict.verdict === 'pass' ? await promoteRun(work, policy, stored) : undefined
+  const passed = isValidation && verdict.verdict === 'pass'
+  const refusal = passed ? refusalOf(stored) : undefined
+  if (passed && refusal === undefined) await promoteRun(work, policy, stored)
+  const outcome = !passed ? '' : refusal === undefined ? '; promoted to champion' : `; not promoted: ${refusal.message}`
   return {
-    reason: `run ${stored.id} on ${judged.what}: ${verdict.verdict}${promoted === undefined ? '' : '; promoted to champion'}`,
+    reason: `run ${stored.id} on ${judged.what}: ${verdict.verdict}${outcome}`,
     decisions: verdict.reasons,
     trailers: {
       'Valuetrain-Run': stored.id,
@@ -159,12 +163,11 @@ async function judgeFresh(
 }
 
 /** Writes the record into the tree, once: a turn that is worked again finds it there. */
-async function promoteRun(work: PhaseWork, policy: string, stored: StoredRun): Promise<string | undefined> {
+async function promoteRun(work: PhaseWork, policy: string, stored: StoredRun): Promise<void> {
   const { reader, root, ids, request } = work
-  if (wasDirty(stored) !== false || stored.verdict.verdict !== 'pass') return undefined
   const records = await readPromotions(reader, policy)
   const { version } = stored.manifest
-  if (foldAlias(records, policy, 'champion').current?.version === version) return stored.id
+  if (foldAlias(records, policy, 'champion').current?.version === version) return
   const wanted = {
     id: ids.ulid(),
     policy,
@@ -178,7 +181,6 @@ async function promoteRun(work: PhaseWork, policy: string, stored: StoredRun): P
   // Validated just now, so a run that was archived may come back.
   const record = promote(records, wanted, { isFresh: true })
   await writeAtomically(await resolveInside(root, promotionFile(record)), renderPromotion(record))
-  return stored.id
 }
 
 async function writeResults(work: PhaseWork, config: AnyTrainConfig, stored: StoredRun, judged: Judged): Promise<void> {

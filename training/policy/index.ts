@@ -1,5 +1,6 @@
 export { policyInUse } from './champion.ts'
 export { MODEL_FILE, type PolicyFiles, parsePolicy, renderPolicy, WEIGHTS_FILE } from './model-file.ts'
+export { refusalOf } from './promotable.ts'
 export {
   ALIASES,
   Alias,

@@ -3,7 +3,8 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { randomFrom } from '../random.ts'
 import { pairCases, pairedDifference } from '../stats/index.ts'
 import type { OutcomeRow } from '../types.ts'
-import { contentOf, type StoredRun, wasDirty } from './folder.ts'
+import { wasDirty } from './events.ts'
+import { contentOf, type StoredRun } from './folder.ts'
 
 /** One line of `runs list`. */
 export interface RunLine {

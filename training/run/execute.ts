@@ -7,19 +7,19 @@ import { join } from 'node:path'
 import { sha256 } from '../../core/canonical.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { writeAtomically } from '../../core/files.ts'
-import { withLock } from '../../core/lock.ts'
 import { diagnose } from '../errors/diagnose.ts'
 import { meanScore } from '../evaluate.ts'
 import { MODEL_FILE, renderPolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
+import { atDesk } from './desk.ts'
 import type { EarlyStop } from './early-stop.ts'
+import { wasDirty } from './events.ts'
 import { writeRunFolder } from './folder.ts'
 import { seedsOf } from './identity.ts'
-import { type Journal, jsonl, type MetricRow, openJournal, workFolder } from './journal.ts'
+import { type Journal, jsonl, type MetricRow } from './journal.ts'
 import { measureRun } from './measuring.ts'
 import { type Meter, openMeter } from './meter.ts'
 import { type PreparedRun, prepareRun, type RunOrder, RunStopped } from './order.ts'
 import { renderReport } from './report.ts'
-import { type RunState, wayBack } from './state.ts'
 import { rowsWithin } from './thin.ts'
 import { type TrainedPolicy, trainSeed } from './training.ts'
 import { judgeRun, type Measured, type RunVerdict, rulesOf } from './verdict.ts'
@@ -35,6 +35,8 @@ export type RunOutcome =
       version: string
       /** False when the folder was there with the same content. */
       written: boolean
+      /** Whether the tree had changes that were not committed; such a run promotes nothing. */
+      dirty: boolean
       /** Learners that stopped before their end; none where a kind of run has no such thing. */
       stops?: readonly EarlyStop[]
       usd: number
@@ -49,37 +51,23 @@ export type RunOutcome =
  *   learner, an environment or the disk throws, after the diagnosis was written down for `--fix`
  */
 export async function executeRun(order: RunOrder): Promise<RunOutcome> {
-  const given = { champion: order.champion?.version ?? null, arithmetic: order.backends.arithmetic }
+  const { backends } = order
+  const given = { champion: order.champion?.version ?? null, arithmetic: backends.arithmetic }
   const prepared = await prepareRun(order.config, order, given)
-  const folder = workFolder(order.stateDir, prepared.id)
-  const lock = join(folder, 'lock')
-  return withLock(lock, () => work(order, prepared, folder), { waitMs: 0, clock: order.clock }).catch((cause) => {
-    if (!(cause instanceof ValuetrainError) || cause.code !== 'VT_LOCK_HELD') throw cause
-    throw new ValuetrainError('VT_RUN_BUSY', `run ${prepared.id} is at work in process ${String(cause.details.pid)} already`, {
-      kind: 'environment',
-      hint: 'wait for it; the same configuration is the same run',
-      details: { run: prepared.id, pid: cause.details.pid },
-      cause,
-    })
-  })
+  const facts = { backend: backends.name, why: backends.reason }
+  return atDesk(order, prepared.id, facts, (journal) => work(order, prepared, journal))
 }
 
-async function work(order: RunOrder, prepared: PreparedRun, folder: string): Promise<RunOutcome> {
-  const { config, clock, provenance, backends } = order
-  const journal = await openJournal(folder, clock)
-  const facts = { run: prepared.id, ...provenance, backend: backends.name, why: backends.reason }
-  await writeAtomically(join(folder, 'order.json'), `${JSON.stringify({ config, source: provenance.source })}\n`)
-  if (journal.state === undefined) await journal.enter('planned', facts)
-  for (const state of wayBack(journal.state as RunState)) await journal.enter(state, state === 'provisioning' ? facts : {})
+async function work(order: RunOrder, prepared: PreparedRun, journal: Journal): Promise<RunOutcome> {
   const meter = openMeter(order, prepared.id, journal)
   if (journal.state === 'done') return finish(order, prepared, journal, meter)
   try {
     await journal.enter('running')
     const trained: TrainedPolicy[] = []
-    for (const seed of seedsOf(config)) trained.push(await trainSeed(order, prepared, journal, meter, seed))
+    for (const seed of seedsOf(order.config)) trained.push(await trainSeed(order, prepared, journal, meter, seed))
     await journal.enter('evaluating')
     const measured = await measureRun(order, prepared, trained, meter)
-    await keepResult(folder, trained, measured)
+    await keepResult(journal.folder, trained, measured)
     await journal.enter('gating')
     return await finish(order, prepared, journal, meter)
   } catch (cause) {
@@ -141,7 +129,7 @@ async function finish(
     ['metrics.jsonl', jsonl(kept)],
     ['eval.json', pretty({ schema: 1, run: id, suite, means: verdict.means, seeds, ...measured })],
     ['verdict.json', pretty({ ...verdict, configured: rules })],
-    ['REPORT.md', renderReport({ ...facts, champion: champion?.run ?? null })],
+    ['REPORT.md', renderReport({ ...facts, champion: champion?.version ?? null })],
     [WEIGHTS_FILE, Buffer.from(policy.weights, 'base64')],
     [MODEL_FILE, policy.model],
   ])
@@ -157,10 +145,11 @@ async function finish(
       metrics: { measured: rows.length, kept: kept.length },
     },
     files,
-    new Map([['events.jsonl', jsonl(journal.events)]]),
+    journal.events,
     order.store,
   )
-  return { state: 'done', run: id, folder, verdict, version, written, stops, usd: meter.usd(), ms: meter.ms() }
+  const dirty = wasDirty(journal) !== false
+  return { state: 'done', run: id, folder, verdict, version, written, dirty, stops, usd: meter.usd(), ms: meter.ms() }
 }
 
 /** What `eval.json` says of a learner that stopped before its end; nothing of one that did not. */

@@ -7,13 +7,14 @@ import { digestOf, sha256 } from '../../core/canonical.ts'
 import { checkShape } from '../../core/config.ts'
 import { Digest } from '../../core/contracts/names.ts'
 import { didYouMean, ValuetrainError } from '../../core/errors.ts'
-import { fileError, resolveInside } from '../../core/files.ts'
+import { fileError, resolveInside, writeAtomically } from '../../core/files.ts'
 import { parseMapping } from '../../core/frontmatter.ts'
 import type { Git } from '../../core/git.ts'
 import { readerAt, readerOf } from '../../core/reader.ts'
 import { MODEL_FILE, parsePolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
 import type { PolicyModel } from '../types.ts'
 import { type ArtifactStore, artifactStore, pointedAt, routed } from './artifact.ts'
+import { EVENTS_FILE, parseEvents, type RecordedEvent, renderEvents, wasDirty } from './events.ts'
 import { RUN_DIGITS, runHash } from './identity.ts'
 import type { MetricRow } from './journal.ts'
 import type { RunVerdict } from './verdict.ts'
@@ -23,7 +24,8 @@ export const MANIFEST_FILE = 'run.yaml'
 
 /** `run.yaml`: what the run was made from, and the digest of everything it made. */
 const Manifest = z.strictObject({
-  schema: z.literal(1),
+  /** Runs of schema 1 have no seal. */
+  schema: z.literal([1, 2]),
   run: z.string(),
   hash: Digest,
   policy: z.string(),
@@ -56,7 +58,9 @@ export interface StoredRun {
   folder: string
   manifest: Manifest
   verdict: RunVerdict
-  events: Record<string, unknown>[]
+  events: RecordedEvent[]
+  /** False for a run of before there were seals: nobody notices when its events or its manifest were edited. */
+  isSealed: boolean
   source: RunSource
 }
 
@@ -144,12 +148,15 @@ export async function readRun(source: RunSource, id: string): Promise<StoredRun>
     else if ((pointedAt(content) ?? sha256(content)) !== digest) problems.push(`${name} was changed`)
     else contents.set(name, content)
   }
-  const known = new Set([...Object.keys(manifest.files), MANIFEST_FILE, 'events.jsonl'])
+  const known = new Set([...Object.keys(manifest.files), MANIFEST_FILE, EVENTS_FILE])
   for (const name of await source.list(folder)) if (!known.has(name)) problems.push(`${name} does not belong to it`)
+  const told = (await source.read(`${folder}/${EVENTS_FILE}`))?.toString('utf8') ?? ''
+  const isSealed = manifest.schema !== 1
+  const { events, problems: broken } = parseEvents(told, isSealed ? text : undefined)
+  problems.push(...broken)
   if (problems.length > 0) throw altered(id, problems)
   const verdict = JSON.parse(contents.get('verdict.json')?.toString('utf8') ?? 'null') as RunVerdict
-  const events = eventsOf((await source.read(`${folder}/events.jsonl`))?.toString('utf8') ?? '', id)
-  return { id, folder, manifest, verdict, events, source }
+  return { id, folder, manifest, verdict, events, isSealed, source }
 }
 
 /** Returns the runs that are as they were written, in the order of their ids, and why others are not. */
@@ -176,14 +183,6 @@ function manifestOf(text: string, id: string): Manifest {
   } catch (cause) {
     // Nobody writes a manifest by hand: whatever is wrong with it, it is not what the run wrote.
     throw altered(id, [(cause as Error).message])
-  }
-}
-
-function eventsOf(text: string, id: string): Record<string, unknown>[] {
-  try {
-    return parseLines(text)
-  } catch {
-    throw altered(id, ['events.jsonl is not lines of JSON'])
   }
 }
 
@@ -221,17 +220,12 @@ export async function metricsOfRun(stored: StoredRun): Promise<MetricRow[]> {
   return parseLines((await contentOf(stored, 'metrics.jsonl'))?.toString('utf8') ?? '') as unknown as MetricRow[]
 }
 
-/** Returns whether a run's tree was clean, by what it recorded when it was planned; undefined when it does not say. */
-export function wasDirty({ events }: Pick<StoredRun, 'events'>): boolean | undefined {
-  const planned = events.findLast((event) => event.state === 'planned' || event.state === 'provisioning')
-  return typeof planned?.dirty === 'boolean' ? planned.dirty : undefined
-}
-
 /**
- * Writes a run's folder as one step: it is there whole or not at all.
+ * Writes a run's folder as one step: it is there whole or not at all. Where it is there already with the same result, only
+ * its events are written anew, and only when it was trained from a dirty tree and has been had again from a clean one.
  *
  * @param files by name; `run.yaml` is made from them
- * @param beside files that no hash covers: `events.jsonl`
+ * @param events what happened, which no hash covers
  * @param store for files that are too large for the tree; without one they are written as they are
  * @throws VT_RUN_NOT_REPRODUCED when the folder is there with another result (T701)
  */
@@ -239,7 +233,7 @@ export async function writeRunFolder(
   root: string,
   manifest: Omit<Manifest, 'files' | 'result' | 'schema'>,
   files: ReadonlyMap<string, string | Uint8Array>,
-  beside: ReadonlyMap<string, string>,
+  events: readonly object[],
   store?: ArtifactStore,
 ): Promise<{ folder: string; manifest: Manifest; written: boolean }> {
   const listed = Object.fromEntries(
@@ -249,7 +243,7 @@ export async function writeRunFolder(
         return [name, { sha256: sha256(content), bytes: Buffer.byteLength(content) }]
       }),
   )
-  const whole: Manifest = { schema: 1, ...manifest, files: listed, result: resultOf(listed) }
+  const whole: Manifest = { schema: 2, ...manifest, files: listed, result: resultOf(listed) }
   const folder = `${TRAINING_FOLDER}/${manifest.run}`
   const target = await resolveInside(root, folder)
   const source = runsIn(root)
@@ -260,7 +254,14 @@ export async function writeRunFolder(
     )
   ) {
     const there = await readRun(source, manifest.run)
-    if (there.manifest.result === whole.result) return { folder, manifest: there.manifest, written: false }
+    if (there.manifest.result === whole.result) {
+      const isCleaner = wasDirty(there) === true && wasDirty({ events }) === false
+      if (isCleaner) {
+        const manifestText = await readFile(join(target, MANIFEST_FILE), 'utf8')
+        await writeAtomically(join(target, EVENTS_FILE), renderEvents(events, manifestText))
+      }
+      return { folder, manifest: there.manifest, written: isCleaner }
+    }
     const differing = Object.keys(listed).filter((name) => there.manifest.files[name]?.sha256 !== listed[name]?.sha256)
     throw new ValuetrainError(
       'VT_RUN_NOT_REPRODUCED',
@@ -276,10 +277,12 @@ export async function writeRunFolder(
   try {
     await rm(draft, { recursive: true, force: true })
     await mkdir(draft, { recursive: true })
-    for (const [name, content] of [...files, ...beside]) {
+    for (const [name, content] of files) {
       await writeFile(join(draft, name), await routed(`${folder}/${name}`, content, store))
     }
-    await writeFile(join(draft, MANIFEST_FILE), YAML.stringify(whole, { lineWidth: 0 }))
+    const text = YAML.stringify(whole, { lineWidth: 0 })
+    await writeFile(join(draft, MANIFEST_FILE), text)
+    await writeFile(join(draft, EVENTS_FILE), renderEvents(events, text))
     await rename(draft, target)
   } catch (cause) {
     await rm(draft, { recursive: true, force: true }).catch(() => {})
@@ -295,7 +298,7 @@ function resultOf(files: Manifest['files']): string {
 function altered(id: string, problems: readonly string[]): ValuetrainError {
   return new ValuetrainError('VT_RUN_ALTERED', `run ${id} is not as it was written: ${problems.join('; ')}`, {
     kind: 'environment',
-    hint: `restore it with \`git restore ${TRAINING_FOLDER}/${id}\`, or train it again; the same run gives the same bytes`,
+    hint: `restore it with \`git restore ${TRAINING_FOLDER}/${id}\`, or move that folder away and train it again; the same run gives the same bytes`,
     details: { problems },
   })
 }

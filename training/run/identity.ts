@@ -13,6 +13,8 @@ export interface RunInputs {
   kernels: string
   /** `exact` for the backends that give equal bits, else the library that computes. */
   arithmetic: string
+  /** Name of the policy it may become: two names never share a run. */
+  policy: string
   algorithm: string
   settings: Record<string, unknown>
   environment: unknown
@@ -25,7 +27,7 @@ export interface RunInputs {
   champion: string | null
 }
 
-/** Returns a run's inputs. Names, limits and checkpoints are not among them: they move no number. */
+/** Returns a run's inputs. What people say about it, limits and checkpoints are not among them: they move no byte. */
 export function runInputs(
   config: TrainConfig,
   given: { environment: unknown; data: Record<string, string>; champion: string | null; arithmetic?: string },
@@ -34,6 +36,7 @@ export function runInputs(
     engine: ENGINE_VERSION,
     kernels: KERNEL_DIGEST,
     arithmetic: given.arithmetic ?? 'exact',
+    policy: config.name,
     algorithm: config.algorithm,
     settings: { ...config.settings },
     environment: given.environment,

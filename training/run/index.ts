@@ -11,6 +11,7 @@ export {
   withSettings,
 } from './config.ts'
 export { linesOf, renderCurve } from './curve.ts'
+export { wasDirty } from './events.ts'
 export { diagnosisFile, executeRun, type RunOutcome } from './execute.ts'
 export {
   contentOf,
@@ -26,7 +27,6 @@ export {
   runsIn,
   type StoredRun,
   TRAINING_FOLDER,
-  wasDirty,
 } from './folder.ts'
 export { type HtmlRun, renderHtml } from './html.ts'
 export { ENGINE_VERSION, type RunInputs, runHash, runInputs, seedsOf } from './identity.ts'
@@ -35,6 +35,7 @@ export { measurePolicy } from './measuring.ts'
 export { type Champion, type PreparedRun, type Progress, type Provenance, prepareRun, type RunOrder } from './order.ts'
 export { planRun, type RunPlan } from './plan.ts'
 export { openProblem, type Problem, type Surroundings } from './problem.ts'
+
 export { readRecipe, recipeNames } from './recipes.ts'
 export { mayFollow, RUN_STATES, type RunState } from './state.ts'
 export { parseSweepFile, runSweep, type SweepFile, type SweepOrder, type SweepOutcome } from './sweeping.ts'

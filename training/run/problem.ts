@@ -114,6 +114,7 @@ async function attached(
     action: spec.action,
     observation: spec.observation.shape,
     maxSteps: Number.isFinite(spec.maxSteps) ? spec.maxSteps : null,
+    solvedAt: spec.solvedAt ?? null,
   }
   return {
     spec,

@@ -18,6 +18,7 @@ export interface ReportFacts {
   stops: readonly EarlyStop[]
   policySeed: number
   policyVersion: string
+  /** Version of the policy it was held against. */
   champion: string | null
 }
 
@@ -25,8 +26,8 @@ export interface ReportFacts {
 export interface ReportParts {
   run: string
   name: string
-  about: string | undefined
   verdict: RunVerdict
+  /** Version of the policy it was held against: two runs can have come to the same one. */
   champion: string | null
   /** What was trained, and on what it was measured. */
   sentence: string
@@ -45,7 +46,7 @@ export interface ReportParts {
 
 /** Returns `REPORT.md`. It holds no time, machine or commit; those stand in `events.jsonl`. */
 export function renderParts(parts: ReportParts): string {
-  const { run, name, about, verdict, champion, sentence, measure, digits, notes, curve, seeds, closing, front } = parts
+  const { run, name, verdict, champion, sentence, measure, digits, notes, curve, seeds, closing, front } = parts
   const { means } = verdict
   const show = (value: number | null) =>
     value === null || !Number.isFinite(value) ? '-' : String(Number(value.toPrecision(digits)))
@@ -57,7 +58,6 @@ export function renderParts(parts: ReportParts): string {
   const body = [
     `# Run ${run}: ${name}`,
     '',
-    ...(about === undefined ? [] : [about, '']),
     `**${verdict.verdict.toUpperCase()}.** ${sentence}`,
     '',
     ...table('policy', [
@@ -101,7 +101,6 @@ export function renderReport(facts: ReportFacts): string {
   return renderParts({
     run,
     name: config.name,
-    about: config.about,
     verdict,
     champion,
     sentence: sentence(config, spec),

@@ -1,6 +1,5 @@
-import { ValuetrainError } from '../../../core/errors.ts'
-import { promote, readPromotions } from '../../../training/policy/index.ts'
-import { findRun, readRun, wasDirty } from '../../../training/run/index.ts'
+import { promote, readPromotions, refusalOf } from '../../../training/policy/index.ts'
+import { findRun, readRun } from '../../../training/run/index.ts'
 import { argument, defineCommand, flag } from '../../command.ts'
 import { aliasFlag, commitPromotion, requireCommitted } from '../../policies.ts'
 import { openTraining } from '../../training.ts'
@@ -25,26 +24,8 @@ export default defineCommand({
     const place = await openTraining(context)
     const stored = await readRun(place.runs, await findRun(place.runs, args.run))
     const { policy, version } = stored.manifest
-    if (stored.verdict.verdict !== 'pass') {
-      throw new ValuetrainError(
-        'VT_PROMOTION_REFUSED',
-        `run ${stored.id} was judged "${stored.verdict.verdict}", so it promotes nothing`,
-        {
-          kind: 'gate',
-          hint: stored.verdict.reasons[0] ?? 'train it again',
-        },
-      )
-    }
-    if (wasDirty(stored) !== false) {
-      throw new ValuetrainError(
-        'VT_PROMOTION_DIRTY',
-        `run ${stored.id} was trained from a tree with changes that were not committed`,
-        {
-          kind: 'gate',
-          hint: `commit them, move .valuetrain/training/${stored.id} away and train it again`,
-        },
-      )
-    }
+    const refusal = refusalOf(stored)
+    if (refusal !== undefined) throw refusal
     await requireCommitted(place, stored.folder, stored.id)
     const records = await readPromotions(place.shared.reader, policy)
     const alias = flags.as ?? 'champion'

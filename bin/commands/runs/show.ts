@@ -31,7 +31,9 @@ export default defineCommand({
     }
     const paint = paintFor(context)
     const { inputs, version, result } = stored.manifest
+    const about = stored.events.find((event) => typeof event.about === 'string')?.about
     const rows = [
+      ...(about === undefined ? [] : [['about', String(about)]]),
       ['policy', `${line.policy}, version ${version.slice(0, 12)}`],
       ['trained by', `${line.algorithm} on ${line.environment}, seeds ${(inputs.seeds as number[]).join(', ')}`],
       [

@@ -2,21 +2,18 @@
  * A router's run from its plan to its folder, like every other run: a pure function of its inputs, resumed from its
  * checkpoints with the same bytes, committed by whoever asked for it.
  */
-import { join } from 'node:path'
 import type { Clock } from '../../../core/clock.ts'
-import { ValuetrainError } from '../../../core/errors.ts'
-import { writeAtomically } from '../../../core/files.ts'
-import { withLock } from '../../../core/lock.ts'
 import { KERNEL_DIGEST } from '../../backend/kernels.generated.ts'
 import { MODEL_FILE, WEIGHTS_FILE } from '../../policy/model-file.ts'
 import type { ArtifactStore } from '../../run/artifact.ts'
+import { atDesk } from '../../run/desk.ts'
+import { wasDirty } from '../../run/events.ts'
 import type { RunOutcome } from '../../run/execute.ts'
 import { TRAINING_FOLDER, writeRunFolder } from '../../run/folder.ts'
 import { ENGINE_VERSION, RUN_DIGITS, type RunInputs, runHash, seedsOf } from '../../run/identity.ts'
-import { type Journal, jsonl, type MetricRow, openJournal, workFolder } from '../../run/journal.ts'
+import { type Journal, jsonl, type MetricRow } from '../../run/journal.ts'
 import { type Progress, type Provenance, RunStopped } from '../../run/order.ts'
 import type { RunPlan } from '../../run/plan.ts'
-import { type RunState, wayBack } from '../../run/state.ts'
 import { keptRows } from '../../run/thin.ts'
 import { detectableDifference, detectableMeanDifference } from '../../stats/index.ts'
 import type { RouterInUse } from '../deciding.ts'
@@ -65,16 +62,7 @@ const CHECKPOINTS = 10
  */
 export async function executeRouting(order: RoutingOrder): Promise<RunOutcome> {
   const prepared = await prepareRouting(order)
-  const folder = workFolder(order.stateDir, prepared.id)
-  return withLock(join(folder, 'lock'), () => work(order, prepared, folder), { waitMs: 0, clock: order.clock }).catch((cause) => {
-    if (!(cause instanceof ValuetrainError) || cause.code !== 'VT_LOCK_HELD') throw cause
-    throw new ValuetrainError('VT_RUN_BUSY', `run ${prepared.id} is at work in process ${String(cause.details.pid)} already`, {
-      kind: 'environment',
-      hint: 'wait for it; the same configuration is the same run',
-      details: { run: prepared.id, pid: cause.details.pid },
-      cause,
-    })
-  })
+  return atDesk(order, prepared.id, { backend: 'none' }, (journal) => work(order, prepared, journal))
 }
 
 /** Returns what a run would do; its data is read, nothing is learned. */
@@ -132,6 +120,7 @@ async function prepareRouting({
     engine: ENGINE_VERSION,
     kernels: KERNEL_DIGEST,
     arithmetic: 'exact',
+    policy: config.name,
     algorithm: config.algorithm,
     settings: config.settings,
     environment: data.identity,
@@ -145,14 +134,9 @@ async function prepareRouting({
   return { id: hash.slice(0, RUN_DIGITS), hash, inputs, data }
 }
 
-async function work(order: RoutingOrder, prepared: Prepared, folder: string): Promise<RunOutcome> {
-  const { config, clock, provenance } = order
+async function work(order: RoutingOrder, prepared: Prepared, journal: Journal): Promise<RunOutcome> {
+  const { config, clock } = order
   const began = clock.monotonic()
-  const journal = await openJournal(folder, clock)
-  const facts = { run: prepared.id, ...provenance, backend: 'none' }
-  await writeAtomically(join(folder, 'order.json'), `${JSON.stringify({ config, source: provenance.source })}\n`)
-  if (journal.state === undefined) await journal.enter('planned', facts)
-  for (const state of wayBack(journal.state as RunState)) await journal.enter(state, state === 'provisioning' ? facts : {})
   const isDone = journal.state === 'done'
   try {
     if (!isDone) await journal.enter('running')
@@ -167,7 +151,8 @@ async function work(order: RoutingOrder, prepared: Prepared, folder: string): Pr
       await journal.enter('done', { verdict, ms: Math.round(clock.monotonic() - began), usd: 0 })
     }
     const written = await writeFolder(order, prepared, journal, learned, result)
-    return { state: 'done', run: prepared.id, ...written, verdict: result.verdict, usd: 0, ms: clock.monotonic() - began }
+    const dirty = wasDirty(journal) !== false
+    return { state: 'done', run: prepared.id, ...written, dirty, verdict: result.verdict, usd: 0, ms: clock.monotonic() - began }
   } catch (cause) {
     if (cause instanceof RunStopped) {
       if (!isDone) await journal.enter('paused', { steps: cause.steps })
@@ -232,7 +217,16 @@ async function writeFolder(
   const rows = learned.flatMap((one) => one.rows)
   const kept = keptRows(rows)
   const { verdict, evaluation, seeds } = result
-  const report = { run: id, config, data, result, model, version: router.version, champion: champion?.run ?? null, rows: kept }
+  const report = {
+    run: id,
+    config,
+    data,
+    result,
+    model,
+    version: router.version,
+    champion: champion?.version ?? null,
+    rows: kept,
+  }
   const files = new Map<string, string | Uint8Array>([
     ['metrics.jsonl', jsonl(kept)],
     [
@@ -265,7 +259,7 @@ async function writeFolder(
       metrics: { measured: rows.length, kept: kept.length },
     },
     files,
-    new Map([['events.jsonl', jsonl(journal.events)]]),
+    journal.events,
     order.store,
   )
   return { folder, version: router.version, written }

@@ -25,7 +25,6 @@ export function renderRoutingReport(facts: {
   return renderParts({
     run,
     name: config.name,
-    about: config.about,
     verdict,
     champion,
     sentence: `${config.algorithm} over ${model.arms.join(', ')}, learned on ${data.learn.length} cases of ${data.about}, measured on ${held} in reward: solved less ${model.price} a dollar.`,
