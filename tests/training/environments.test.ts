@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { acrobot } from '../../training/env/acrobot.ts'
@@ -15,6 +16,7 @@ import { sample } from '../../training/env/space.ts'
 import { vectorise } from '../../training/env/vector.ts'
 import { randomFrom } from '../../training/random.ts'
 import type { Action } from '../../training/types.ts'
+import { tell } from './simulate.ts'
 
 type Recorded = [state: number[], action: number, next: number[], observation: number[], reward: number, terminated: boolean]
 
@@ -22,6 +24,14 @@ const fixture = JSON.parse(await readFile(new URL('fixtures/gymnasium.json', imp
   source: { package: string; version: string }
   steps: Record<string, Recorded[]>
 }
+const trajectories = readTrajectories(
+  gunzipSync(await readFile(new URL('fixtures/gymnasium-trajectories.bin.gz', import.meta.url))),
+)
+/**
+ * Steps of an episode over which a problem that is left to itself stays within 1e-9. The acrobot is chaotic: it takes a
+ * last bit, which two programs' sines differ by, to that size within 200 steps. The others are followed to every end.
+ */
+const FOLLOWED: Record<string, number> = { 'Acrobot-v1': 150 }
 const CLASSIC: Record<string, () => ClassicEnvironment> = {
   'CartPole-v1': cartPole,
   'Acrobot-v1': acrobot,
@@ -39,6 +49,39 @@ describe.each(Object.keys(CLASSIC))('%s', (id) => {
     const recorded = fixture.steps[id] as Recorded[]
     expect(recorded.length).toBeGreaterThanOrEqual(60)
     expect(worstDifference(open, recorded)).toBeLessThan(1e-9)
+  })
+
+  it(`takes the same 10,000 steps as Gymnasium ${trajectories.source.version} from its states, and alone, within 1e-9`, () => {
+    const { size, starts, rows } = trajectories.problems[id] as Trajectory
+    const followed = FOLLOWED[id] ?? Number.POSITIVE_INFINITY
+    const [step, alone] = [open(), open()]
+    const worst = { step: 0, alone: 0 }
+    let [episode, length] = [0, 0]
+    let before: ArrayLike<number> = []
+    for (const row of rows) {
+      if (row[0] === 1) {
+        length = 0
+        before = starts[episode++] as number[]
+        alone.place(before)
+      }
+      const [action = 0, after, reward = 0, terminated] = [row[1], row.subarray(2, 2 + size), row[2 + size], row[3 + size] === 1]
+      const difference = (environment: ClassicEnvironment) => {
+        const answer = environment.step(act(action))
+        const apart = environment.numbers().map((value, n) => Math.abs(value - (after[n] as number)))
+        return Math.max(...apart, Math.abs(answer.reward - reward), answer.terminated === terminated ? 0 : 1)
+      }
+      step.place(before)
+      worst.step = Math.max(worst.step, difference(step))
+      if (++length <= followed) worst.alone = Math.max(worst.alone, difference(alone))
+      before = after
+    }
+    expect([rows.length, episode]).toEqual([10_000, starts.length])
+    tell(
+      `G5 ${id}: ${rows.length} steps in ${starts.length} episodes, largest difference a step ${worst.step.toExponential(1)},` +
+        ` left alone ${worst.alone.toExponential(1)}${id in FOLLOWED ? ` in the first ${followed} steps of an episode` : ''}`,
+    )
+    expect(worst.step).toBeLessThanOrEqual(1e-9)
+    expect(worst.alone).toBeLessThanOrEqual(1e-9)
   })
 
   it('begins the same episode with the same seed, and another with another', () => {
@@ -96,6 +139,38 @@ describe.each(Object.keys(CLASSIC))('%s', (id) => {
     expect(worstDifference(open, recorded)).toBeLessThan(1e-9)
   })
 })
+
+interface Trajectory {
+  /** Numbers in the state. */
+  size: number
+  /** The states the episodes began with. */
+  starts: number[][]
+  /** A step each: 1 where an episode begins, the action, the state after it, the reward, 1 where the episode ended. */
+  rows: Float64Array[]
+}
+
+/** Reads what record_trajectories.py writes. */
+function readTrajectories(bytes: Buffer): { source: typeof fixture.source; problems: Record<string, Trajectory> } {
+  const end = bytes.indexOf('\n')
+  const { source, problems } = JSON.parse(bytes.toString('utf8', 0, end)) as {
+    source: typeof fixture.source
+    problems: Record<string, { rows: number; width: number; starts: number[][] }>
+  }
+  let at = end + 1
+  const read = Object.entries(problems).map(([id, { rows, width, starts }]): [string, Trajectory] => {
+    const count = rows * width
+    const columns = new Float64Array(count)
+    const plain = new Uint8Array(columns.buffer)
+    for (let place = 0; place < 8; place++) {
+      for (let n = 0; n < count; n++) plain[8 * n + place] = bytes[at + place * count + n] as number
+    }
+    at += 8 * count
+    const row = (n: number) => Float64Array.from({ length: width }, (_, column) => columns[column * rows + n] as number)
+    return [id, { size: width - 4, starts, rows: Array.from({ length: rows }, (_, n) => row(n)) }]
+  })
+  expect(at).toBe(bytes.length)
+  return { source, problems: Object.fromEntries(read) }
+}
 
 /** Returns the largest difference of any number; an episode that ends on one side only counts as 1. */
 function worstDifference(open: () => ClassicEnvironment, recorded: readonly Recorded[]): number {

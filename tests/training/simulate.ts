@@ -4,13 +4,17 @@ import type { Random } from '../../training/types.ts'
 /** Whole simulations are for `VALUETRAIN_FULL=1`; the normal run samples them. */
 export const FULL = process.env.VALUETRAIN_FULL === '1'
 
+/** Prints what a test measured, in the whole runs and where it is asked for by `VALUETRAIN_SHOW=1`. */
+export function tell(line: string): void {
+  if (FULL || process.env.VALUETRAIN_SHOW === '1') process.stdout.write(`${line}\n`)
+}
+
 /** Returns the share of repetitions in which `happens` is true; each repetition has its own seeded stream. */
 export function shareOf(name: string, repetitions: number, happens: (random: Random, repetition: number) => boolean): number {
   const origin = randomFrom(name)
   let count = 0
   for (let i = 0; i < repetitions; i++) if (happens(origin.split(String(i)), i)) count++
-  if (process.env.VALUETRAIN_SHOW === '1')
-    console.log(`${name}: ${count} of ${repetitions} = ${((100 * count) / repetitions).toFixed(2)} %`)
+  tell(`${name}: ${count} of ${repetitions} = ${((100 * count) / repetitions).toFixed(2)} %`)
   return count / repetitions
 }
 
