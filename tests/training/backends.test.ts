@@ -3,10 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPpo, PPO_DEFAULTS } from '../../training/algo/ppo.ts'
 import { examineAccelerator, installAccelerator, removeAccelerator } from '../../training/backend/accelerator.ts'
+import type { Backend } from '../../training/backend/backend.ts'
 import { chooseBackend } from '../../training/backend/choose.ts'
 import { jsBackend } from '../../training/backend/js.ts'
 import { findTfjs, tfjsBackend } from '../../training/backend/tfjs.ts'
+import { cartPole } from '../../training/env/cart-pole.ts'
+import { vectorise } from '../../training/env/vector.ts'
+import type { OptimiserConfig } from '../../training/nn/optimiser.ts'
 import { randomFrom } from '../../training/random.ts'
 
 /** A folder whose node_modules has a TensorFlow.js with a backend, for the conformance test. */
@@ -161,5 +166,33 @@ describe.runIf(TFJS !== undefined)('TensorFlow.js', () => {
     }
     const report = await examineAccelerator([TFJS as string], { cwd: dir, env })
     expect(report.check?.ok).toBe(true)
+  })
+
+  it.each<OptimiserConfig>([
+    { kind: 'adam' },
+    { kind: 'adamw', weightDecay: 0.1 },
+    { kind: 'rmsprop', momentum: 0.7, weightDecay: 0.1 },
+    { kind: 'sgd', momentum: 0.7, weightDecay: 0.1 },
+  ])('moves a learner with %o as the oracle does, within rounding', async (optimiser) => {
+    const found = findTfjs([TFJS as string])
+    if (found === undefined) throw new Error(`no TensorFlow.js below ${TFJS}`)
+    for (const activation of ['tanh', 'relu'] as const) {
+      const config = { ...PPO_DEFAULTS, environments: 4, rolloutSteps: 32, minibatch: 64, epochs: 2, hidden: [16, 8] }
+      const learn = async (backend: Backend) => {
+        const environment = vectorise(cartPole, 4)
+        const learner = openPpo({ environment, config: { ...config, activation, optimiser }, backend, seed: 3 })
+        const before = learner.state().tensors.parameters?.slice() as Float32Array
+        await learner.step()
+        return { before, after: learner.state().tensors.parameters as Float32Array }
+      }
+      const [ours, theirs] = [await learn(jsBackend()), await learn(await tfjsBackend(found))]
+      const largest = (a: Float32Array, b: Float32Array) =>
+        a.reduce((most, value, n) => Math.max(most, Math.abs(value - (b[n] as number))), 0)
+      const moved = largest(ours.after, ours.before)
+      const apart = largest(ours.after, theirs.after)
+      console.log(`tfjs ${optimiser.kind}, ${activation}: moved by ${moved.toExponential(1)}, ${apart.toExponential(1)} apart`)
+      // What rounding leaves apart is a small share of the way; a gradient that is wrong is as far off as the way is long.
+      expect([moved > 1e-4, apart <= 1e-3 * moved]).toEqual([true, true])
+    }
   })
 })

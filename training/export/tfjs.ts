@@ -1,6 +1,6 @@
 /** A policy as a TensorFlow.js layers model: topology with a manifest of weights, and the weights in one file. */
 import { sizeOf } from '../env/space.ts'
-import type { DenseLayer, PolicyModel } from '../types.ts'
+import type { PolicyModel } from '../types.ts'
 
 export interface TfjsFiles {
   /** `model.json`. */
@@ -26,8 +26,9 @@ interface Weight {
  * Returns the files of a layers model from observations to scores; for a policy that draws its actions to their
  * probabilities.
  *
- * The normaliser is a batch normalisation moved up by its clip and a rectifier that is cut at twice that, since layers
- * know no clip of two sides; the first layer's bias takes the move back.
+ * Layers know no clip of two sides. Behind a batch normalisation every number is therefore led on beside its negative, a
+ * rectifier cuts both at the clip, and the first layer takes the one less the other: of the two one is always 0, so that
+ * nothing is lost by it, as it would be by moving the numbers up and back again.
  */
 export function renderTfjs(model: PolicyModel): TfjsFiles {
   const width = sizeOf(model.observation)
@@ -39,20 +40,23 @@ export function renderTfjs(model: PolicyModel): TfjsFiles {
   }
   const { normaliser } = model
   if (normaliser !== undefined) {
-    add('BatchNormalization', 'normaliser', { axis: -1, momentum: 0.99, epsilon: normaliser.epsilon, center: true, scale: false })
-    weights.push({ name: 'normaliser/beta', shape: [width], values: new Float32Array(width).fill(normaliser.clip) })
+    const plain = { axis: -1, momentum: 0.99, epsilon: normaliser.epsilon, center: false, scale: false }
+    add('BatchNormalization', 'normaliser', plain)
     weights.push({ name: 'normaliser/moving_mean', shape: [width], values: normaliser.mean })
     weights.push({ name: 'normaliser/moving_variance', shape: [width], values: normaliser.variance })
-    add('ReLU', 'clip', { max_value: 2 * normaliser.clip })
+    add('Dense', 'mirror', { units: 2 * width, activation: 'linear', use_bias: false })
+    weights.push({ name: 'mirror/kernel', shape: [width, 2 * width], values: mirror(width) })
+    add('ReLU', 'clip', { max_value: normaliser.clip })
   }
   model.layers.forEach((layer, index) => {
     const isLast = index === model.layers.length - 1
     const name = `dense_${index + 1}`
     const activation = isLast && model.head === 'categorical' ? 'softmax' : layer.activation
-    const bias = index === 0 && normaliser !== undefined ? movedBack(layer, normaliser.clip) : layer.bias
+    const isMirrored = index === 0 && normaliser !== undefined
+    const kernel = isMirrored ? [...layer.weights, ...layer.weights.map((value) => -value)] : layer.weights
     add('Dense', name, { units: layer.outputs, activation, use_bias: true })
-    weights.push({ name: `${name}/kernel`, shape: [layer.inputs, layer.outputs], values: layer.weights })
-    weights.push({ name: `${name}/bias`, shape: [layer.outputs], values: bias })
+    weights.push({ name: `${name}/kernel`, shape: [kernel.length / layer.outputs, layer.outputs], values: kernel })
+    weights.push({ name: `${name}/bias`, shape: [layer.outputs], values: layer.bias })
   })
   const json = {
     format: 'layers-model',
@@ -74,10 +78,12 @@ export function renderTfjs(model: PolicyModel): TfjsFiles {
   return { model: `${JSON.stringify(json)}\n`, weights: bytes }
 }
 
-function movedBack({ inputs, outputs, weights, bias }: DenseLayer, by: number): Float32Array {
-  return bias.map((value, o) => {
-    let sum = 0
-    for (let i = 0; i < inputs; i++) sum += weights[i * outputs + o] as number
-    return value - by * sum
-  })
+/** A kernel from n numbers to themselves and their negatives. */
+function mirror(n: number): Float32Array {
+  const kernel = new Float32Array(2 * n * n)
+  for (let i = 0; i < n; i++) {
+    kernel[i * 2 * n + i] = 1
+    kernel[i * 2 * n + n + i] = -1
+  }
+  return kernel
 }
