@@ -1,7 +1,8 @@
 /**
  * G2: samples a second of whole PPO minibatches on CartPole's two networks (4-64-64-2 and 4-64-64-1, 256 rows): forward,
  * loss, backward, clipping and Adam. The kernels against plain JavaScript, and against TensorFlow.js where
- * VALUETRAIN_TFJS names a folder that has it. Besides: steps a second of the whole algorithm, and what a core multiplies.
+ * VALUETRAIN_TFJS names a folder that has it, through our backend and by itself. Besides: steps a second of the whole algorithm,
+ * and what a core multiplies.
  */
 import { openPpo } from '../training/algo/ppo.ts'
 import { PPO_PRESETS } from '../training/algo/presets.ts'
@@ -15,8 +16,9 @@ import { softmax } from '../training/nn/loss.ts'
 import { Mlp, openParameters, parameterLength } from '../training/nn/mlp.ts'
 import { adamOptimiser } from '../training/nn/optimiser.ts'
 import { randomFrom } from '../training/random.ts'
-import { type Benchmark, interleave, rowOf } from './measure.ts'
-import { cpuSeconds, yardstickGmacs } from './yardstick.ts'
+import { type Benchmark, interleave, type Row, rowOf } from './measure.ts'
+import { DUE_TFJS, rowsPerCpuSecond, tfjsMinibatches } from './tfjs-minibatch.ts'
+import { cpuSeconds, DUE_GMACS, DUE_PLAIN_GMACS, plainGmacs, yardstickGmacs } from './yardstick.ts'
 
 const ROWS = 256
 const SHAPE = { inputs: 4, hidden: [64, 64], outputs: 2, activation: 'tanh' } as const
@@ -28,13 +30,21 @@ const bench: Benchmark = async ({ full, seed, env, note }) => {
   const found = env.VALUETRAIN_TFJS === undefined ? undefined : findTfjs([env.VALUETRAIN_TFJS])
   const tfjs = found === undefined ? undefined : minibatches(await tfjsBackend(found))
   note(`${rounds} rounds, CPU time${found === undefined ? '' : `, ${found.binding} ${found.version}`}`)
+  const alone = (backend: keyof typeof DUE_TFJS, count: number) => async () => {
+    if (found === undefined) return Number.NaN
+    const run = await tfjsMinibatches(found.place, backend)
+    return rowsPerCpuSecond(() => run(count))
+  }
   const samples = await interleave(
     {
-      wasm: async () => perCpuSecond(() => wasm(400)),
-      js: async () => perCpuSecond(() => js(40)),
-      tfjs: async () => (tfjs === undefined ? Number.NaN : perCpuSecond(() => tfjs(20))),
+      wasm: async () => rowsPerCpuSecond(() => wasm(400)),
+      js: async () => rowsPerCpuSecond(() => js(40)),
+      tfjs: async () => (tfjs === undefined ? Number.NaN : rowsPerCpuSecond(() => tfjs(20))),
+      tfjsCpu: alone('cpu', 20),
+      tfjsWasm: alone('wasm', 60),
       ppo: async () => ppoSteps(seed),
       macs: async () => yardstickGmacs(),
+      plain: async () => plainGmacs(),
       kernel: async () => kernelGmacs(),
     },
     rounds,
@@ -45,13 +55,25 @@ const bench: Benchmark = async ({ full, seed, env, note }) => {
     rowOf('minibatch, wasm, against js', 'samples/CPU-s', samples.wasm, { peer: samples.js }),
     ...(tfjs === undefined
       ? []
-      : [rowOf('minibatch, wasm, against tfjs', 'samples/CPU-s', samples.wasm, { peer: samples.tfjs })]),
+      : [
+          rowOf('minibatch, wasm, against tfjs as a backend', 'samples/CPU-s', samples.wasm, { peer: samples.tfjs }),
+          rowOf('minibatch, wasm, against tfjs wasm by itself', 'samples/CPU-s', samples.wasm, { peer: samples.tfjsWasm }),
+          machine('tfjs cpu by itself', 'samples/CPU-s', samples.tfjsCpu, DUE_TFJS.cpu),
+          machine('tfjs wasm by itself', 'samples/CPU-s', samples.tfjsWasm, DUE_TFJS.wasm),
+        ]),
     rowOf('steps_per_cpu_s, PPO on CartPole', 'steps/CPU-s', samples.ppo),
-    rowOf('calibration_gmacs, width 128', 'GMAC/CPU-s', samples.macs),
+    machine('plain JavaScript, width 128', 'GMAC/CPU-s', samples.plain, DUE_PLAIN_GMACS),
+    machine('calibration_gmacs, width 128', 'GMAC/CPU-s', samples.macs, DUE_GMACS),
     rowOf('the same with the kernels of today', 'GMAC/CPU-s', samples.kernel, { peer: samples.macs }),
   ]
 }
 export default bench
+
+/** A reading of this machine beside that of the goals' machine. */
+function machine(name: string, unit: string, samples: readonly number[], due: number): Row {
+  const row = rowOf(name, unit, samples)
+  return { ...row, goal: `${due} on the goals' machine, x ${(row.value / due).toFixed(2)}` }
+}
 
 /** Returns what does whole gradient steps and says how many rows went through. */
 function minibatches(backend: Backend): (count: number) => number {
@@ -103,15 +125,9 @@ function kernelGmacs(): number {
     Float32Array,
   ]
   return (
-    perCpuSecond(() => {
+    rowsPerCpuSecond(() => {
       for (let n = 0; n < 200; n++) backend.dense(x, w, b, y, { rows: 256, inputs: 128, outputs: 128 }, 'linear')
       return 200 * 256 * 128 * 128
     }) / 1e9
   )
-}
-
-function perCpuSecond(work: () => number): number {
-  const before = cpuSeconds()
-  const done = work()
-  return done / (cpuSeconds() - before)
 }
