@@ -34,6 +34,8 @@ export function assembleKernels(): Uint8Array {
     sgd(),
     sumOfSquares(),
     transpose(),
+    pack(),
+    packTransposed(),
   ])
 }
 
@@ -443,6 +445,71 @@ function transpose(): Func {
         f32.store(to.get, f32.load(from.get)),
         from.set(i32.add(from.get, i32.const(4))),
         to.set(i32.add(to.get, i32.shl(p.rows.get, i32.const(2)))),
+      ),
+    ),
+  )
+  return f
+}
+
+/** Columns of a panel: the widest block of `multiply`. */
+const PANEL = 4 * VECTORS
+
+/** Writes the columns of x[rows, columns] in panels of eight, each a matrix of its own; `columns` is a multiple of eight. */
+function pack(): Func {
+  const f = new Func('pack')
+  const p = { x: f.param('i32'), out: f.param('i32'), rows: f.param('i32'), columns: f.param('i32') }
+  const row = f.local('i32')
+  const column = f.local('i32')
+  const from = f.local('i32')
+  const to = f.local('i32')
+  f.body(
+    to.set(p.out.get),
+    loop(
+      column,
+      i32.const(0),
+      p.columns.get,
+      PANEL,
+      from.set(i32.add(p.x.get, i32.shl(column.get, i32.const(2)))),
+      loop(
+        row,
+        i32.const(0),
+        p.rows.get,
+        1,
+        ...Array.from({ length: VECTORS }, (_, v) => f32x4.store(to.get, f32x4.load(from.get, 16 * v), 16 * v)),
+        from.set(i32.add(from.get, i32.shl(p.columns.get, i32.const(2)))),
+        to.set(i32.add(to.get, i32.const(4 * PANEL))),
+      ),
+    ),
+  )
+  return f
+}
+
+/** Writes the columns of the transpose of x[rows, columns] in panels of eight; `rows` is a multiple of eight. */
+function packTransposed(): Func {
+  const f = new Func('packTransposed')
+  const p = { x: f.param('i32'), out: f.param('i32'), rows: f.param('i32'), columns: f.param('i32') }
+  const row = f.local('i32')
+  const column = f.local('i32')
+  const to = f.local('i32')
+  const from = Array.from({ length: PANEL }, () => f.local('i32'))
+  const offset = i32.shl(column.get, i32.const(2))
+  f.body(
+    to.set(p.out.get),
+    loop(
+      row,
+      i32.const(0),
+      p.rows.get,
+      PANEL,
+      ...from.map((at, n) =>
+        at.set(i32.add(p.x.get, i32.shl(i32.mul(i32.add(row.get, i32.const(n)), p.columns.get), i32.const(2)))),
+      ),
+      loop(
+        column,
+        i32.const(0),
+        p.columns.get,
+        1,
+        ...from.map((at, n) => f32.store(to.get, f32.load(i32.add(at.get, offset)), 4 * n)),
+        to.set(i32.add(to.get, i32.const(4 * PANEL))),
       ),
     ),
   )

@@ -61,7 +61,19 @@ interface Kernels {
   sgd(weights: number, gradient: number, length: number, rate: number, scale: number): void
   sumOfSquares(x: number, length: number): number
   transpose(x: number, out: number, rows: number, columns: number): void
+  /** Panels of `PANEL` columns, each a matrix of its own. */
+  pack(x: number, out: number, rows: number, columns: number): void
+  /** The same of the transpose. */
+  packTransposed(x: number, out: number, rows: number, columns: number): void
 }
+
+const PANEL = 8
+/**
+ * Columns of a matrix from which on it is packed, and rows for which that pays. Rows of a kilobyte and more lie apart by a power of
+ * two: going down a column, they displace one another from the few places of the cache that such addresses share.
+ */
+const WIDE = 256
+const WORTH_PACKING = 16
 
 const PAGE = 65_536
 /** Address 0 means "no bias", so nothing lies there. */
@@ -118,16 +130,38 @@ function over(kernels: Kernels, buffer: ArrayBuffer): Backend {
     if (scratch.length < length) scratch = allocate(length)
     return scratch
   }
+  const packs = (rows: number, columns: number) => columns >= WIDE && columns % PANEL === 0 && rows >= WORTH_PACKING
+  /** Calls back for each panel of a packed matrix: where it lies, and how many bytes into a row of the result its columns are. */
+  const eachPanel = (packed: number, depth: number, columns: number, then: (panel: number, offset: number) => void) => {
+    for (let column = 0; column < columns; column += PANEL) then(packed + 4 * column * depth, 4 * column)
+  }
   return {
     name: 'wasm',
     exact: true,
     allocate,
     dense(x, weights, bias, out, { rows, inputs, outputs }, activation) {
       const [w, b, y] = [at(weights), at(bias), at(out)]
-      kernels.multiply(at(x), 4 * inputs, w, 4 * outputs, b, y, 4 * outputs, rows, inputs, outputs, 0, 0)
+      if (packs(rows, outputs)) {
+        const packed = at(room(inputs * outputs))
+        kernels.pack(w, packed, inputs, outputs)
+        eachPanel(packed, inputs, outputs, (panel, offset) => {
+          kernels.multiply(at(x), 4 * inputs, panel, 4 * PANEL, b + offset, y + offset, 4 * outputs, rows, inputs, PANEL, 0, 0)
+        })
+      } else {
+        kernels.multiply(at(x), 4 * inputs, w, 4 * outputs, b, y, 4 * outputs, rows, inputs, outputs, 0, 0)
+      }
       if (activation !== 'linear') kernels.activate(y, rows * outputs, ACTIVATION_CODES[activation])
     },
     weightGradient(x, d, out, { rows, inputs, outputs }) {
+      if (packs(inputs, outputs)) {
+        const packed = at(room(rows * outputs))
+        kernels.pack(at(d), packed, rows, outputs)
+        eachPanel(packed, rows, outputs, (panel, offset) => {
+          const to = at(out) + offset
+          kernels.multiplyTransposed(at(x), 4 * inputs, panel, 4 * PANEL, 0, to, 4 * outputs, inputs, rows, PANEL)
+        })
+        return
+      }
       if (outputs >= 4 || inputs < 4) {
         kernels.multiplyTransposed(at(x), 4 * inputs, at(d), 4 * outputs, 0, at(out), 4 * outputs, inputs, rows, outputs)
         return
@@ -142,8 +176,16 @@ function over(kernels: Kernels, buffer: ArrayBuffer): Backend {
     },
     inputGradient(d, weights, out, { rows, inputs, outputs }, y, activation) {
       const turned = at(room(inputs * outputs))
-      kernels.transpose(at(weights), turned, inputs, outputs)
       const code = ACTIVATION_CODES[activation]
+      if (packs(rows, inputs)) {
+        kernels.packTransposed(at(weights), turned, inputs, outputs)
+        eachPanel(turned, outputs, inputs, (panel, offset) => {
+          const [to, given] = [at(out) + offset, at(y) + offset]
+          kernels.multiply(at(d), 4 * outputs, panel, 4 * PANEL, 0, to, 4 * inputs, rows, outputs, PANEL, given, code)
+        })
+        return
+      }
+      kernels.transpose(at(weights), turned, inputs, outputs)
       const fused = (inputs & 3) === 0 ? code : 0
       kernels.multiply(at(d), 4 * outputs, turned, 4 * inputs, 0, at(out), 4 * inputs, rows, outputs, inputs, at(y), fused)
       if (fused !== code) kernels.activationGradient(at(y), at(out), rows * inputs, code)

@@ -30,7 +30,7 @@ export function openScorer(model: PolicyModel, maxRows: number, backend?: Backen
       { hint: 'The model file is damaged or belongs to another environment.' },
     )
   }
-  const used = backend ?? smallBackend(parameterLength(shape) * 2 + activationLength(model, maxRows))
+  const used = backend ?? smallBackend(parameterLength(shape) * 3 + activationLength(model, maxRows))
   const network = new Mlp(used, shape, maxRows, openParameters(used, [shape]))
   network.load(model.layers)
   return {
