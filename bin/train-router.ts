@@ -49,8 +49,12 @@ export async function trainRouter(
 
 /** @throws VT_ROUTER_ONLY when a configuration is a router's and the command is about something else */
 export function refuseRouter(config: { algorithm: string }, command: string): ValuetrainError {
-  return new ValuetrainError('VT_ROUTER_ONLY', `${command} does not know the algorithm ${config.algorithm} of a router`, {
-    kind: 'user',
-    hint: 'train it with `valuetrain train`, and compare its runs with `valuetrain runs compare`',
-  })
+  return new ValuetrainError(
+    'VT_ROUTER_ONLY',
+    `${command} is for policies of environments, and ${config.algorithm} makes a router`,
+    {
+      kind: 'user',
+      hint: 'train it with `valuetrain train`, and compare its runs with `valuetrain runs compare`',
+    },
+  )
 }

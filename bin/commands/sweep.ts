@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import * as YAML from 'yaml'
 import { fileError, writeAtomically } from '../../core/files.ts'
 import { isRouting } from '../../training/router/train/config.ts'
+import { routingTrialsOf } from '../../training/router/train/trials.ts'
 import {
   BACKEND_WISHES,
   type BackendWishName,
@@ -9,17 +10,18 @@ import {
   parseSweepFile,
   runSweep,
   type SweepOutcome,
+  trialsOf,
 } from '../../training/run/index.ts'
 import { argument, defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { paintFor } from '../display/paint.ts'
 import { table } from '../display/text.ts'
-import { refuseRouter } from '../train-router.ts'
+import { decisionsOf } from '../train-router.ts'
 import { configNamed, openTraining, outputPath } from '../training.ts'
 
 export default defineCommand({
   description:
-    'Searches settings of a training configuration by grid, random search or TPE, with successive halving (ASHA) where it is asked for. The trials come out the same however long each takes; a sweep that is stopped goes on where it was. The search looks at episodes of its own, never at those of a verdict.',
+    'Searches settings of a training configuration, of a router as well, by grid, random search or TPE, with successive halving (ASHA) where it is asked for. The trials come out the same however long each takes; a sweep that is stopped goes on where it was. A trial learns, stops early and keeps its policy as a run would. The search looks at episodes or cases of its own, never at those of a verdict.',
   examples: [
     { does: 'Search', line: 'sweep sweep.yaml' },
     { does: 'Write the best configuration', line: 'sweep sweep.yaml --out train.yaml' },
@@ -38,14 +40,18 @@ export default defineCommand({
     })
     const sweep = parseSweepFile(text, args.file)
     const { config } = await configNamed(sweep.config, context, place.root)
-    if (isRouting(config)) throw refuseRouter(config, 'a sweep')
     const outcome = await runSweep({
       sweep,
-      config,
-      root: place.root,
-      env: place.env,
+      searched: isRouting(config)
+        ? await routingTrialsOf({ config, root: place.root, decisions: decisionsOf(place) })
+        : trialsOf({
+            config,
+            root: place.root,
+            env: place.env,
+            stateDir: place.stateDir,
+            backends: await chooseBackends((flags.backend ?? 'auto') as BackendWishName, config, place.places),
+          }),
       stateDir: place.stateDir,
-      backends: await chooseBackends((flags.backend ?? 'auto') as BackendWishName, config, place.places),
       signal: context.signal,
       onTrial: (result) => {
         if (flags.json) context.stdout.write(`${JSON.stringify({ type: 'trial', ...result })}\n`)

@@ -142,12 +142,14 @@ function tellPlan(plan: RunPlan, context: Context): string {
   const paint = paintFor(context)
   const { standardDeviations, points } = plan.detects
   const seeds = plan.seeds.length === 1 ? `seed ${plan.seeds[0]}` : `seeds ${plan.seeds[0]} to ${plan.seeds.at(-1)}`
+  const most = plan.endsEarly === null ? '' : 'at most '
   const rows = [
     ['run', plan.run],
     ['trains', `${plan.policy}: ${plan.algorithm} on ${plan.environment}, ${seeds}`],
-    ['steps', `${plan.steps}, about ${plan.stepsPerSecond} a second (measured just now)`],
-    ['time', duration(1000 * plan.seconds)],
-    ['cost', `$${plan.usd.toFixed(4)}`],
+    ['steps', `${most}${plan.steps}, about ${plan.stepsPerSecond} a second (measured just now)`],
+    ...(plan.endsEarly === null ? [] : [['ends early', `a learner by itself, ${plan.endsEarly}`]]),
+    ['time', `${most}${duration(1000 * plan.seconds)}`],
+    ['cost', `${most}$${plan.usd.toFixed(4)}`],
     ['backend', plan.backend],
     [
       'measures',

@@ -36,9 +36,16 @@ async function trained() {
 
 describe('the commands of training', () => {
   it('plan, train, list, compare, promote, roll back, export and measure again', async () => {
-    const { terminal, train, commitRun, git } = await trained()
+    const { terminal, train, commitRun, git, dir, write } = await trained()
     const plan = JSON.parse((await terminal.run('train', 'train.yaml', '--plan', '--json')).stdout)
     expect(plan).toMatchObject({ policy: 'pole', steps: 512, episodes: 10, champion: null, rules: [{ rule: 'threshold' }] })
+    expect(plan.endsEarly).toBeNull()
+    const early = TRAIN.replace('episodes: 10 }', 'episodes: 10, everySteps: 128, stopAt: 5, patience: 1 }')
+    await write({ 'early.yaml': early })
+    const told = (await terminal.run('train', 'early.yaml', '--plan')).stdout
+    expect(told).toMatch(/^steps +at most 512, about/m)
+    expect(told).toContain('a learner by itself, at a held-out mean of 5 or after 1 look without a better one')
+    await rm(join(dir, 'early.yaml'))
     expect((await terminal.run('runs', 'list')).stdout).toBe('no runs\n')
     const first = await train('train.yaml')
     expect(first.run).toBe(plan.run)

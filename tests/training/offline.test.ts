@@ -7,6 +7,7 @@ import {
   datasetOf,
   evaluateFitted,
   learnConservatively,
+  type OfflineConfigInput,
   type RecordedEpisode,
   type RecordedStep,
   splitByTime,
@@ -68,6 +69,17 @@ describe('learning from records of mixed quality', () => {
     expect(meanReturn(cloneBehaviour({ ...data, actions }, { updates: UPDATES }).model, 5)).toBeLessThan(200)
     const pushes = datasetOf(env.spec, record(noisy(1), 60, 'pushes'))
     expect(meanReturn(cloneBehaviour(pushes, { updates: 800 }).model, 5)).toBeLessThan(200)
+  })
+
+  it('moves by the optimiser that is named: Adam by its name as without, others by steps of their own', () => {
+    const weights = (optimiser?: OfflineConfigInput['optimiser']) =>
+      [cloneBehaviour, learnConservatively].map((learn) => {
+        return learn(data, { updates: 20, ...(optimiser === undefined ? {} : { optimiser }) }).model.layers[0]?.weights
+      })
+    expect(weights({ kind: 'adam' })).toEqual(weights())
+    for (const kind of ['adamw', 'rmsprop', 'sgd'] as const) expect(weights({ kind })).not.toEqual(weights())
+    const plain = cloneBehaviour(data, { updates: 600, rate: 0.5, optimiser: { kind: 'sgd', momentum: 0.9 } })
+    expect(meanReturn(plain.model, 5)).toBeGreaterThanOrEqual(400)
   })
 
   it('gives the same weights for the same seed and others for another', () => {

@@ -5,7 +5,8 @@ import type { Backend } from '../backend/backend.ts'
 import { jsBackend } from '../backend/js.ts'
 import { wasmBackend, wasmWorks } from '../backend/wasm.ts'
 import { Mlp, openParameters, parameterLength } from '../nn/mlp.ts'
-import { adamOptimiser, type Optimiser } from '../nn/optimiser.ts'
+import { type Optimiser, openOptimiser } from '../nn/optimiser.ts'
+import { OptimiserSetting } from '../nn/optimiser-setting.ts'
 import { randomFrom } from '../random.ts'
 import type { PolicyModel, Random } from '../types.ts'
 import type { OfflineDataset } from './dataset.ts'
@@ -16,8 +17,10 @@ export const OfflineConfig = z.strictObject({
   updates: z.int().min(1).default(3000),
   /** Rows a gradient step. */
   batch: z.int().min(1).max(4096).default(128),
-  /** Step size of Adam. */
+  /** Step size at the beginning; it falls to 0 by the end. */
   rate: z.number().gt(0).default(1e-3),
+  /** Adam unless told. */
+  optimiser: OptimiserSetting.optional(),
   hidden: z.array(z.int().min(1)).default([64, 64]),
   /** Discount per step; not read by behaviour cloning. */
   gamma: z.number().min(0).lt(1).default(0.99),
@@ -66,7 +69,7 @@ export function openWorkbench(dataset: OfflineDataset, input: OfflineConfigInput
       const parameters = openParameters(backend, [shape])
       const mlp = new Mlp(backend, shape, config.batch, parameters)
       mlp.initialise(random.split(label), 1)
-      return { mlp, optimiser: adamOptimiser(backend, parameters), parameters: parameters.values }
+      return { mlp, optimiser: openOptimiser(backend, parameters, config.optimiser), parameters: parameters.values }
     },
   }
 }

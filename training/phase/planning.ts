@@ -56,6 +56,7 @@ function questionOf({
   algorithm,
   environment,
   steps,
+  endsEarly,
   seconds,
   usd,
   detects,
@@ -70,7 +71,7 @@ function questionOf({
   )
   return [
     `Train run ${run} of ${policy}? ${algorithm} on ${environment}, ${learners}`,
-    `${steps} steps, about ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} seconds, $${usd.toFixed(4)}`,
+    `${endsEarly === null ? '' : 'at most '}${steps} steps, about ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} seconds, $${usd.toFixed(4)}`,
     `its ${episodes} cases can tell ${detects.standardDeviations.toFixed(2)} standard deviations of the score (pass rate: ${points.join(', ')})`,
     `judged by ${judged}`,
   ].join('; ')

@@ -5,6 +5,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { type Bandit, mixIn } from '../bandit/bandit.ts'
 import { type LinearOptions, LinThompson, LinUcb, LogisticThompson } from '../bandit/linear.ts'
 import { softmax } from '../nn/loss.ts'
+import { OptimiserSetting } from '../nn/optimiser-setting.ts'
 import { largest, openScorer } from '../nn/policy.ts'
 import type { PolicyModel, Random } from '../types.ts'
 import { Cascade } from './cascade.ts'
@@ -75,6 +76,7 @@ export const ROUTER_SETTINGS = {
     updates: z.int().min(1).default(1500),
     batch: z.int().min(1).max(4096).default(64),
     rate: z.number().gt(0).lt(1).default(0.002),
+    optimiser: OptimiserSetting.optional(),
     mix,
   }),
   cql: z.strictObject({
@@ -82,6 +84,7 @@ export const ROUTER_SETTINGS = {
     updates: z.int().min(1).default(1500),
     batch: z.int().min(1).max(4096).default(64),
     rate: z.number().gt(0).lt(1).default(0.002),
+    optimiser: OptimiserSetting.optional(),
     gamma: z.number().min(0).lt(1).default(0.99),
     caution: z.number().min(0).default(1),
     mix: share.default(0.05),

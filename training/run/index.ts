@@ -38,5 +38,6 @@ export { openProblem, type Problem, type Surroundings } from './problem.ts'
 
 export { readRecipe, recipeNames } from './recipes.ts'
 export { mayFollow, RUN_STATES, type RunState } from './state.ts'
-export { parseSweepFile, runSweep, type SweepFile, type SweepOrder, type SweepOutcome } from './sweeping.ts'
+export { parseSweepFile, runSweep, type Searched, type SweepFile, type SweepOrder, type SweepOutcome } from './sweeping.ts'
+export { type TrialOrder, trialsOf } from './trials.ts'
 export { judgeRun, type Measured, type RunVerdict, rulesOf } from './verdict.ts'

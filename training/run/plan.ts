@@ -16,7 +16,10 @@ export interface RunPlan {
   environment: string
   backend: string
   seeds: number[]
+  /** At most, where a learner may end earlier. */
   steps: number
+  /** When a learner ends before its last step; null where it never does. */
+  endsEarly: string | null
   /** Measured just now on this configuration. */
   stepsPerSecond: number
   seconds: number
@@ -52,6 +55,7 @@ export async function planRun(
     backend: given.backends.reason,
     seeds: seedsOf(config),
     steps,
+    endsEarly: endsEarly(config.evaluation),
     stepsPerSecond: Math.round(rate),
     seconds,
     usd: (seconds / 3600) * config.limits.usdPerHour,
@@ -76,6 +80,14 @@ export async function planRun(
       'model.json',
     ].map((name) => `${TRAINING_FOLDER}/${id}/${name}`),
   }
+}
+
+function endsEarly({ stopAt, patience }: TrainConfig['evaluation']): string | null {
+  const rules = [
+    ...(stopAt === undefined ? [] : [`at a held-out mean of ${stopAt}`]),
+    ...(patience === undefined ? [] : [`after ${patience} ${patience === 1 ? 'look' : 'looks'} without a better one`]),
+  ]
+  return rules.length === 0 ? null : rules.join(' or ')
 }
 
 async function rateOf(

@@ -1,9 +1,9 @@
 import { openWatch } from '../errors/watch.ts'
-import { evaluate, meanScore } from '../evaluate.ts'
-import type { Learner, PolicyModel } from '../types.ts'
-import { type EarlyStop, earlyStop, stopsEarly } from './early-stop.ts'
+import type { PolicyModel } from '../types.ts'
+import { type EarlyStop, earlyStop } from './early-stop.ts'
 import type { Journal, MetricRow } from './journal.ts'
 import { openLearner } from './learner.ts'
+import { keptAfter, lookAt } from './looking.ts'
 import type { Meter } from './meter.ts'
 import { type PreparedRun, type RunOrder, RunStopped } from './order.ts'
 
@@ -17,9 +17,6 @@ export interface TrainedPolicy {
   /** Undefined for one that learned to its end. */
   stopped: EarlyStop | undefined
 }
-
-/** Held-out episodes watched during training; more where they decide which policy is kept, or when a learner stops. */
-const WATCHED_EPISODES = { watched: 20, deciding: 100 }
 
 /**
  * Trains one learner to its end, or to where its configuration says that it has learned enough, from its last checkpoint where it has one.
@@ -47,20 +44,14 @@ export async function trainSeed(
     let savedAt = learner.steps
     let best = saved?.best
     let stopped = learner.done ? undefined : earlyStop(evaluation, rows)
-    const deciding = evaluation.keep === 'best' || stopsEarly(evaluation)
     await meter.tick('running', seed, learner.steps)
     while (!learner.done && stopped === undefined) {
       const before = learner.steps
       const metrics = await learner.step()
-      if (isDue(evaluation.everySteps, before, learner)) {
-        // Episodes of their own: what is watched during training is not what the verdict rests on.
-        const episodes = Math.min(WATCHED_EPISODES[deciding ? 'deciding' : 'watched'], evaluation.episodes)
-        const held = { open: problem.open, episodes, seed: evaluation.seed + 1_000_003 }
-        const model = learner.model()
-        const score = meanScore(await evaluate(model, held, { greedy: evaluation.greedy }))
-        metrics.heldout_return_mean = score
-        // Of equals the later one: it has learned for longer.
-        if (evaluation.keep === 'best' && score >= (best?.score ?? Number.NEGATIVE_INFINITY)) best = { score, model }
+      const look = await lookAt(learner, before, config, problem)
+      if (look !== undefined) {
+        metrics.heldout_return_mean = look.score
+        best = keptAfter(best, look, evaluation)
       }
       const row = { seed, steps: learner.steps, metrics }
       rows.push(row)
@@ -84,9 +75,4 @@ export async function trainSeed(
   } finally {
     await environment.close()
   }
-}
-
-/** By steps alone, so that a run that was stopped looks at the same moments. */
-function isDue(everySteps: number | null, before: number, { steps, done }: Learner): boolean {
-  return everySteps !== null && (done || Math.floor(steps / everySteps) > Math.floor(before / everySteps))
 }

@@ -94,7 +94,8 @@ export function splitCases<T>(cases: readonly T[], heldOut: number): { learn: T[
   return { learn: cases.slice(0, cut), held: last.filter((_, i) => i % 2 === 0), fresh: last.filter((_, i) => i % 2 === 1) }
 }
 
-function requireEnough(cases: number, where: string): void {
+/** @throws VT_ROUTER_DATA when there are too few cases to learn from */
+export function requireEnough(cases: number, where: string): void {
   if (cases >= LEAST_CASES) return
   throw new ValuetrainError(
     'VT_ROUTER_DATA',

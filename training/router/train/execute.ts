@@ -81,6 +81,7 @@ export async function planRouting(
     backend: 'none: routers are learned case by case',
     seeds: seedsOf(config),
     steps,
+    endsEarly: null,
     stepsPerSecond: Math.round(rate),
     seconds: steps / rate,
     usd: 0,
