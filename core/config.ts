@@ -437,12 +437,23 @@ export async function readConfig(reader: FileReader): Promise<{ config: Config; 
 export function checkShape<T extends z.ZodType>(schema: T, value: unknown, file: string): z.infer<T> {
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
-  const problems = result.error.issues.slice(0, 5).map((issue) => explain(issue, schema))
+  const problems = result.error.issues.slice(0, 5).map((issue) => explain(nearest(issue), schema))
   throw new ValuetrainError('VT_CONFIG', `${file}: ${problems.join('; ')}`, {
     kind: 'config',
     hint: file === CONFIG_FILE ? 'mend the named key; `valuetrain config show` prints what is read' : 'mend the named key',
     details: { file, problems },
   })
+}
+
+/** What fits none of several forms is told by the form that it came nearest to: the one whose complaint lies deepest. */
+function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0 || issue.message !== 'Invalid input') return issue
+  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.min(...issues.map(({ path }) => path.length))
+  const [form] = [...issue.errors].sort((a, b) => depth(b) - depth(a))
+  const [first] = form ?? []
+  // Every form was refused at the value itself, so none of them is nearer.
+  if (first === undefined || first.path.length === 0) return issue
+  return nearest({ ...first, path: [...issue.path, ...first.path] })
 }
 
 function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
@@ -451,24 +462,60 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
     const known = keysAt(schema, issue.path)
     return issue.keys.map((key) => `unknown key "${at === '' ? key : `${at}.${key}`}"${didYouMean(key, known)}`).join('; ')
   }
+  const name = at === '' ? 'the file' : at
   if (issue.code === 'invalid_value') {
     const words = issue.values.map(String)
     const got = typeof issue.input === 'string' ? didYouMean(issue.input, words) : ''
-    return `${at}: expected one of ${words.join(', ')}${got}`
+    return `${name}: expected one of ${words.join(', ')}${got}`
   }
-  return `${at === '' ? 'the file' : at}: ${issue.message}`
+  // Only the library's own sentences are put another way; a schema that has words of its own is heard.
+  if (!OWN_WORDS.test(issue.message)) return `${name}: ${issue.message}`
+  if (issue.input === undefined && MISSING.includes(issue.code)) return `${name} is missing`
+  if (issue.code === 'invalid_type') {
+    const wanted = issue.expected === 'int' ? 'a whole number' : (KINDS[issue.expected] ?? issue.expected)
+    return `${name}: expected ${wanted}, not ${told(issue.input)}`
+  }
+  if ((issue.code === 'too_small' || issue.code === 'too_big') && issue.origin === 'number') {
+    const [bound, than] = issue.code === 'too_small' ? [issue.minimum, 'least'] : [issue.maximum, 'most']
+    const limit = issue.inclusive === false ? (than === 'least' ? 'above' : 'below') : `at ${than}`
+    return `${name}: has to be ${limit} ${bound}, not ${told(issue.input)}`
+  }
+  return `${name}: ${issue.message}`
+}
+
+const OWN_WORDS = /^(Invalid input|Too (small|big))/
+const MISSING: readonly string[] = ['invalid_type', 'invalid_union']
+const KINDS: Readonly<Record<string, string>> = {
+  number: 'a number',
+  string: 'a text',
+  boolean: 'true or false',
+  array: 'a list',
+  tuple: 'a list',
+  object: 'keys with values',
+  record: 'keys with values',
+}
+
+function told(value: unknown): string {
+  if (typeof value === 'number') return String(value)
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+  const forms = (json: Record<string, unknown>) => [
+    json,
+    ...(((json.anyOf ?? json.oneOf) as Record<string, unknown>[] | undefined) ?? []),
+  ]
+  let options = forms(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>)
   for (const key of path) {
-    const next =
-      typeof key === 'number'
-        ? json.items
-        : ((json.properties as Record<string, unknown>)?.[String(key)] ?? json.additionalProperties)
-    if (typeof next !== 'object' || next === null) return []
-    json = next as Record<string, unknown>
+    options = options
+      .map((json) =>
+        typeof key === 'number'
+          ? json.items
+          : ((json.properties as Record<string, unknown>)?.[String(key)] ?? json.additionalProperties),
+      )
+      .filter((next): next is Record<string, unknown> => typeof next === 'object' && next !== null)
+      .flatMap(forms)
   }
-  const options = [json, ...(((json.anyOf ?? json.oneOf) as Record<string, unknown>[]) ?? [])]
   return options.flatMap((option) => Object.keys((option.properties as object) ?? {}))
 }

@@ -58,9 +58,10 @@ export async function saveCheckpoint(file: string, state: TrainingState): Promis
   try {
     await writeAtomically(file, encodeCheckpoint(state))
   } catch (cause) {
-    throw new ValuetrainError('VT_CHECKPOINT_WRITE', `the checkpoint at ${state.steps} steps could not be written`, {
+    const why = (cause as Error).message
+    throw new ValuetrainError('VT_CHECKPOINT_WRITE', `the checkpoint at ${state.steps} steps could not be written: ${why}`, {
       kind: 'environment',
-      hint: 'Make room or choose another folder, then resume; the checkpoint before it is whole.',
+      hint: 'Make room and run the same command again; the checkpoint before it is whole, and nothing committed is touched.',
       details: { steps: state.steps, reason: reasonOf(cause) },
       cause,
     })

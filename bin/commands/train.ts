@@ -51,10 +51,11 @@ export default defineCommand({
       named.config = checkAnyTrainConfig({ ...named.config, seeds: flags.seeds }, named.source)
     }
     const { config, source, file } = named
+    const told = { source, json: flags.json }
     if (isRouting(config)) {
       if (flags.fix) throw refuseRouter(config, '--fix')
       const result = await trainRouter(context, place, { config, source }, { plan: flags.plan, json: flags.json })
-      return 'writes' in result ? printPlan(result, context, flags.json) : printOutcome(result, context, flags.json)
+      return 'writes' in result ? printPlan(result, context, flags.json) : printOutcome(result, context, told)
     }
     if (flags.fix) return applyFix(context, place, { config, source, file }, await lastDiagnosis(place, config), flags.json)
     const backends = await chooseBackends((flags.backend ?? 'auto') as BackendWishName, config, place.places)
@@ -82,7 +83,7 @@ export default defineCommand({
         onProgress: (progress) => display.progress(progress),
       })
       display.close()
-      return printOutcome(outcome, context, flags.json)
+      return printOutcome(outcome, context, told)
     } finally {
       display.close()
     }
@@ -94,8 +95,10 @@ function printPlan(plan: RunPlan, context: Context, json: boolean): number {
   return 0
 }
 
-function printOutcome(outcome: RunOutcome, context: Context, json: boolean): number {
-  context.stdout.write(json ? `${JSON.stringify({ type: 'outcome', ...outcome })}\n` : `${tellOutcome(outcome, context)}\n`)
+function printOutcome(outcome: RunOutcome, context: Context, told: { source: string; json: boolean }): number {
+  context.stdout.write(
+    told.json ? `${JSON.stringify({ type: 'outcome', ...outcome })}\n` : `${tellOutcome(outcome, context, told.source)}\n`,
+  )
   return outcome.state === 'done' && outcome.verdict.verdict === 'pass' ? 0 : 1
 }
 
@@ -165,24 +168,34 @@ function tellPlan(plan: RunPlan, context: Context): string {
   return `${table(rows.map(([name = '', value = '']) => [paint.dim(name), value]))}\nnothing was trained`
 }
 
-function tellOutcome(outcome: RunOutcome, context: Context): string {
+function tellOutcome(outcome: RunOutcome, context: Context, source: string): string {
   const paint = paintFor(context)
   if (outcome.state === 'paused') {
     return `run ${outcome.run} paused at ${outcome.steps} steps\nnext: valuetrain train --resume ${outcome.run}`
   }
-  const { run, folder, verdict, written, dirty, stops = [], ms, usd } = outcome
+  const { run, folder, verdict, written, stops = [], noticed, ms, usd } = outcome
   const cost = usd > 0 ? `, $${usd.toFixed(4)}` : ''
-  const next =
-    verdict.verdict !== 'pass'
-      ? `next: commit ${folder} as evidence; nothing is promoted`
-      : dirty
-        ? 'next: the tree has changes that are not committed, so this promotes nothing; commit them and train the same again'
-        : `next: commit ${folder}, then valuetrain policy promote ${run}`
   return [
     `run ${run}: ${paint.bold(verdict.verdict)}${written ? ` in ${duration(ms)}${cost}` : ', as its folder holds it already'}`,
     ...verdict.reasons.map((reason) => `  ${reason}`),
     ...stops.map(({ seed, steps, reason }) => `  seed ${seed} stopped early, after ${steps} steps: ${reason}`),
-    `wrote ${folder}`,
-    next,
+    ...(noticed === undefined ? [] : [`  noticed ${noticed.code} ${noticed.title}: ${noticed.evidence[0] ?? noticed.cause}`]),
+    `${written ? 'wrote' : 'in'} ${folder}`,
+    ...nextAfter(outcome, source).map((line) => `next: ${line}`),
   ].join('\n')
+}
+
+function nextAfter({ run, folder, verdict, dirty, noticed }: Extract<RunOutcome, { state: 'done' }>, source: string): string[] {
+  if (verdict.verdict === 'pass') {
+    return [
+      dirty
+        ? 'the tree has changes that are not committed, so this promotes nothing; commit them and train the same again'
+        : `commit ${folder}, then valuetrain policy promote ${run}`,
+    ]
+  }
+  const fix = noticed?.fixes.find(({ patch }) => Object.keys(patch).length > 0)
+  return [
+    `commit ${folder} as evidence; nothing is promoted`,
+    ...(fix === undefined ? [] : [`${fix.does}: valuetrain train ${source} --fix`]),
+  ]
 }

@@ -26,8 +26,12 @@ export function trainingDisplay(context: Context, { json }: { json: boolean }): 
     if (live) context.stdout.write('\r\u001b[2K')
     live = false
   }
+  let named = false
   return {
     progress(progress) {
+      // By this a run that is killed in its first seconds can be gone on with, too.
+      if (!named) this.say(begin(progress))
+      named = true
       const line = tell(progress)
       if (context.interactive) {
         erase()
@@ -46,6 +50,10 @@ export function trainingDisplay(context: Context, { json }: { json: boolean }): 
     },
     close: erase,
   }
+}
+
+function begin({ run, steps, totalSteps }: Progress): string {
+  return `run ${run}${steps > 0 ? ` goes on at ${steps} of ${totalSteps} steps` : ''}`
 }
 
 function tell({ state, seed, steps, totalSteps, stepsPerSecond, etaMs, usd, returnMean }: Progress): string {

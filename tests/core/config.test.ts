@@ -18,6 +18,15 @@ describe('the configuration', () => {
     expect(() => parseConfig('forge: gitbub')).toThrow('forge: expected one of local, github (did you mean "github"?)')
   })
 
+  it.each([
+    ['lease: { ttlMs: 90s }', 'lease.ttlMs: expected a number, not "90s"'],
+    ['lease: { ttlMs: -1 }', 'lease.ttlMs: has to be at least'],
+    ['training: { gpu: { ssh: { box: { dir: x } } } }', 'training.gpu.ssh.box.host is missing'],
+    ['- a', 'is not a mapping'],
+  ])('says in words what is wrong with "%s"', (text, message) => {
+    expect(() => parseConfig(text)).toThrow(message)
+  })
+
   it('refuses commands written as a shell string', () => {
     expect(() => parseConfig('commands:\n  test: npm test')).toThrow('commands.test')
   })

@@ -159,6 +159,30 @@ describe('the commands of training', () => {
     expect((await terminal.run('policy', 'promote', dirty.run)).code).toBe(0)
   })
 
+  it('tell what was odd about a run that did not pass, and --fix goes on to another fix where one did not help', async () => {
+    const { terminal, dir, git, commit } = await trained()
+    // A step size with which the policy is certain after an update, of the wrong thing.
+    const odd = TRAIN.replace('0.01 # high', '0.9').replace('totalSteps: 512', 'totalSteps: 4096').replace('at: 5', 'at: 400')
+    await commit({ 'odd.yaml': odd.replace('name: pole', 'name: odd') }, 'Odd')
+    const fix = async () => (await git.text(['log', '-1', '--format=%s'])).trim()
+    const told = await terminal.run('train', 'odd.yaml')
+    expect(told.stdout).toMatch(/\n {2}noticed T10[123] [^\n]+: seed 1, step \d+: /)
+    expect(told.stdout).toMatch(/\nnext: [^\n]+: valuetrain train odd\.yaml --fix\n$/)
+    const diagnosis = await readFile(diagnosisFile(join(dir, '.git', 'valuetrain'), 'odd'), 'utf8')
+    expect((await terminal.run('train', 'odd.yaml', '--fix')).code).toBe(0)
+    const first = await fix()
+    expect(first).toMatch(/^Fix T10[123] /)
+    await writeFile(diagnosisFile(join(dir, '.git', 'valuetrain'), 'odd'), diagnosis)
+    expect((await terminal.run('train', 'odd.yaml', '--fix')).code).toBe(0)
+    const second = await fix()
+    expect(second).toMatch(/^Fix T10[123] /)
+    expect(second).not.toBe(first)
+    // A run that passes is past what failed before.
+    await writeFile(diagnosisFile(join(dir, '.git', 'valuetrain'), 'pole'), diagnosis)
+    expect((await terminal.run('train', 'train.yaml')).code).toBe(0)
+    expect((await terminal.run('train', 'train.yaml', '--fix')).stderr).toContain('nothing failed while pole was trained here')
+  })
+
   it('list and find the sound runs beside one that was edited, and name that one', async () => {
     const { terminal, train, dir } = await trained()
     const [first, second] = [await train('train.yaml'), await train('other.yaml')]

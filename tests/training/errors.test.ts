@@ -62,6 +62,12 @@ describe('the watch over a learner', () => {
       repeated(20, (n) => ({ ...HEALTHY(n), entropy_nats: 0.05, return_mean: 20 + (n % 2) / 10 })),
       tiny(),
     ],
+    [
+      'entropy that is gone while the return is noisy and does not rise',
+      'T102',
+      repeated(20, (n) => ({ ...HEALTHY(n), entropy_nats: 0.01, return_mean: 9 + ((7 * n) % 5) / 5 })),
+      tiny(),
+    ],
     ['returns that are all the same', 'T103', repeated(20, (n) => ({ ...HEALTHY(n), return_mean: -200 })), tiny()],
     [
       'a return that held-out episodes do not follow',
@@ -266,7 +272,7 @@ describe('a run that leaves the numbers', () => {
     }
     await expect(executeRun({ ...order, backends: poisoned })).rejects.toMatchObject({
       message: expect.stringContaining('T101 diverged'),
-      hint: 'halve the learning rate: `valuetrain train train.yaml --fix`',
+      hint: 'clip what is learned from to [-1, 1]: `valuetrain train train.yaml --fix`',
       details: { diagnosis: 'T101' },
     })
     expect(checkTrainConfig({ ...order.config }, 'train.yaml')).toEqual(order.config)

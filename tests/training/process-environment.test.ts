@@ -70,7 +70,7 @@ describe('an environment in a program of its own', () => {
     ['hang', 'VT_ENV_TIMEOUT'],
     ['die', 'VT_ENV_PROCESS'],
     ['garbage', 'VT_ENV_PROTOCOL'],
-    ['noreward', 'VT_ENV_PROTOCOL'],
+    ['noreward', 'VT_ENV_REWARD'],
     ['shape', 'VT_ENV_SHAPE'],
     ['nan', 'VT_ENV_OBSERVATION'],
     ['infinite', 'VT_ENV_REWARD'],

@@ -40,6 +40,23 @@ describe('a training configuration', () => {
       'name: a\nalgorithm: dqn\nenvironment: CartPole-v1\nsettings: { bufferSize: 10 }\n',
       'settings.minibatch: 64 transitions cannot be drawn from a buffer of 10',
     ],
+    [
+      'more to gather than the run has',
+      'name: a\nalgorithm: dqn\nenvironment: CartPole-v1\nsettings: { learningStarts: 100000, totalSteps: 5000 }\n',
+      'settings.learningStarts: 100000 steps are only gathered before learning begins, and the whole run has 5000',
+    ],
+    [
+      'a wrong unit in one of several forms',
+      'name: a\nalgorithm: ppo\nenvironment: { process: { command: [gym], timeoutMs: 30s } }\n',
+      'environment.process.timeoutMs: expected a number, not "30s"',
+    ],
+    [
+      'an unknown key in one of several forms',
+      'name: a\nalgorithm: ppo\nenvironment: { process: { command: [gym], timeout: 30 } }\n',
+      'unknown key "environment.process.timeout" (did you mean "timeoutMs"?)',
+    ],
+    ['a name that is missing', 'algorithm: ppo\nenvironment: CartPole-v1\n', 'name is missing'],
+    ['a limit of nothing', `${BASE}limits: { minutes: 0 }\n`, 'limits.minutes: has to be above 0, not 0'],
     ['an unknown algorithm', 'name: a\nalgorithm: pqo\nenvironment: CartPole-v1\n', '(did you mean "ppo"?)'],
     ['an unknown recipe', 'recipe: cart-pol\n', 'recipe: there is no recipe "cart-pol" (did you mean "cart-pole"?)'],
     [

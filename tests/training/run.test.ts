@@ -239,6 +239,38 @@ describe('a run', () => {
     expect(await bytesOf(order.root, again.folder)).toEqual(await bytesOf(whole.root, once.folder))
   })
 
+  it('whose kept best policy or result was damaged or is gone says so, and comes to the same bytes without its desk', async () => {
+    const config = tiny({}, { checkpointSteps: 128, evaluation: { episodes: 10, everySteps: 128, keep: 'best' } })
+    const order = await orderOf(config)
+    const stop = new AbortController()
+    const backends = interrupted(order.backends, 6, () => stop.abort())
+    expect(await executeRun({ ...order, backends, signal: stop.signal })).toMatchObject({ state: 'paused' })
+    const [run = ''] = await readdir(join(order.stateDir, 'training'))
+    const desk = workFolder(order.stateDir, run)
+    const best = join(desk, 'seed-1.best.json')
+    const kept = await readFile(best, 'utf8')
+    for (const damaged of ['{oops', '{}', kept.replace(/"score":/, '"score":1')]) {
+      await writeFile(best, damaged)
+      await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_CHECKPOINT_DAMAGED', kind: 'environment' })
+    }
+    await rm(best)
+    await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_CHECKPOINT_DAMAGED', message: `${best} is gone` })
+    await writeFile(best, kept)
+    const first = await done(order)
+    const bytes = await bytesOf(order.root, first.folder)
+    await rm(join(order.root, first.folder), { recursive: true })
+    for (const damaged of ['{oops', '{}', undefined]) {
+      const file = join(desk, 'result.json')
+      await (damaged === undefined ? rm(file) : writeFile(file, damaged))
+      await expect(executeRun(order)).rejects.toMatchObject({
+        code: 'VT_RUN_ALTERED',
+        hint: `move the folder ${desk} away and train the same again; it comes to the same bytes`,
+      })
+    }
+    await rm(desk, { recursive: true })
+    expect(await bytesOf(order.root, (await done(order)).folder)).toEqual(bytes)
+  })
+
   it('refuses data files that are not there', async () => {
     const order = await orderOf(tiny({}, { data: ['table.csv'] }))
     await expect(executeRun(order)).rejects.toMatchObject({ code: 'VT_DATA_MISSING' })

@@ -48,7 +48,8 @@ const helloSchema = z.object({
 const real = z.custom<number>((value) => typeof value === 'number', 'is no number')
 const observation = z.array(real)
 const resetSchema = z.object({ observation })
-const stepSchema = z.object({ observation, reward: real, terminated: z.boolean(), truncated: z.boolean() })
+/** A reward that is missing is a fault of its own, not one of form: it is never counted as 0. */
+const stepSchema = z.object({ observation, reward: real.nullish(), terminated: z.boolean(), truncated: z.boolean() })
 
 /** Returns the program that answers for a Gymnasium environment. @param python interpreter that has gymnasium */
 export function gymnasiumArgv(python: string, id: string): string[] {
@@ -96,13 +97,13 @@ async function converse(line: Line, answerMs: number, launchMs: number): Promise
     async step(action): Promise<Transition> {
       if (!episode.running) throw ended(spec.id)
       requireAction(spec, action)
-      const { observation: numbers, ...rest } = await ask(stepSchema, { op: 'step', action })
+      const { observation: numbers, reward: told, ...rest } = await ask(stepSchema, { op: 'step', action })
       requireObservation(spec, numbers)
-      requireReward(spec, rest.reward)
+      const reward = requireReward(spec, told)
       episode.actions.push(action)
       const truncated = rest.truncated || (!rest.terminated && episode.actions.length >= spec.maxSteps)
       episode.running = !rest.terminated && !truncated
-      return { ...rest, truncated, observation: Float32Array.from(numbers) }
+      return { ...rest, reward, truncated, observation: Float32Array.from(numbers) }
     },
     state: () => ({ ...episode, actions: [...episode.actions] }),
     async restore(state) {

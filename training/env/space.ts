@@ -68,10 +68,11 @@ export function requireObservation({ id, observation: space }: EnvironmentSpec, 
   }
 }
 
-/** @throws VT_ENV_REWARD when a reward is not a finite number */
-export function requireReward({ id }: EnvironmentSpec, reward: number): void {
-  if (Number.isFinite(reward)) return
-  throw new ValuetrainError('VT_ENV_REWARD', `${id} gave the reward ${reward}`, {
+/** Returns a reward that is one. @throws VT_ENV_REWARD when it is missing or not a finite number */
+export function requireReward({ id }: EnvironmentSpec, reward: number | null | undefined): number {
+  if (typeof reward === 'number' && Number.isFinite(reward)) return reward
+  const what = reward === undefined || reward === null ? `answered a step without a reward` : `gave the reward ${reward}`
+  throw new ValuetrainError('VT_ENV_REWARD', `${id} ${what}`, {
     kind: 'environment',
     hint: 'A reward is a finite number; a missing one is never counted as 0.',
   })

@@ -13,7 +13,8 @@ export interface CatalogueEntry {
   code: string
   title: string
   cause: string
-  fixes(config: TrainConfig): Fix[]
+  /** @param thrown whether it ended the run; what was only noticed is not as far gone */
+  fixes(config: TrainConfig, thrown?: boolean): Fix[]
 }
 
 export const CATALOGUE: readonly CatalogueEntry[] = [
@@ -21,7 +22,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     code: 'T101',
     title: 'diverged',
     cause: 'The steps are larger than what the losses can be trusted for.',
-    fixes: (config) => [
+    fixes: (config, thrown = false) => [
+      // Gradients are cut to a norm and steps are bounded by the optimiser: numbers end by what is added up, which is rewards.
+      ...(thrown ? clippedRewards(config) : []),
       halfRate(config),
       ...(config.algorithm === 'ppo' && config.settings.targetKl === null
         ? [{ does: 'stop updates that move the policy too far', patch: { 'settings.targetKl': 0.02 } }]
@@ -30,6 +33,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
         ? [{ does: 'bring rewards to unit spread', patch: { 'settings.normaliseRewards': true } }]
         : []),
       { does: 'shorten the longest gradient', patch: { 'settings.maxGradientNorm': config.settings.maxGradientNorm / 2 } },
+      ...(thrown ? [] : clippedRewards(config)),
     ],
   },
   {
@@ -62,7 +66,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
         ? [
             {
               does: 'gather more before learning begins',
-              patch: { 'settings.learningStarts': 10 * Math.max(1, config.settings.learningStarts) },
+              patch: { 'settings.learningStarts': moreGathered(config.settings) },
             },
           ]
         : [{ does: 'reward entropy, so that something else happens at all', patch: { 'settings.entropyBonus': 0.02 } }]),
@@ -89,15 +93,18 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     code: 'T201',
     title: 'out of memory',
     cause: 'Batches or layers do not fit into the memory of the backend or of the machine.',
-    fixes: (config) => [
-      ...(config.algorithm === 'reinforce'
-        ? []
-        : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
-      ...(config.algorithm === 'dqn'
-        ? [{ does: 'halve the replay buffer', patch: { 'settings.bufferSize': half(config.settings.bufferSize) } }]
-        : []),
-      { does: 'halve the layers', patch: { 'settings.hidden': config.settings.hidden.map(half) } },
-    ],
+    fixes: (config) => {
+      const batches = [
+        ...(config.algorithm === 'reinforce'
+          ? []
+          : [{ does: 'halve the minibatch', patch: { 'settings.minibatch': half(config.settings.minibatch) } }]),
+        ...(config.algorithm === 'dqn'
+          ? [{ does: 'halve the replay buffer', patch: { 'settings.bufferSize': half(config.settings.bufferSize) } }]
+          : []),
+      ]
+      const layers = { does: 'halve the layers', patch: { 'settings.hidden': config.settings.hidden.map(half) } }
+      return fillsByLayers(config) ? [layers, ...batches] : [...batches, layers]
+    },
   },
   {
     code: 'T202',
@@ -251,6 +258,25 @@ function halfRate({ settings: { learningRate } }: TrainConfig): Fix {
         ? { ...learningRate, peak: learningRate.peak / 2 }
         : { ...learningRate, from: learningRate.from / 2, to: learningRate.to / 2 }
   return { does: 'halve the learning rate', patch: { 'settings.learningRate': halved } }
+}
+
+function clippedRewards({ settings: { reward } }: TrainConfig): Fix[] {
+  if (reward?.clip !== undefined) return []
+  return [{ does: 'clip what is learned from to [-1, 1]', patch: { 'settings.reward': { ...reward, clip: [-1, 1] } } }]
+}
+
+/** Whether weights, and two moments for each, take more than what a batch leaves behind in them. */
+function fillsByLayers(config: TrainConfig): boolean {
+  const { hidden } = config.settings
+  const weights = hidden.reduce((sum, width, n) => sum + width * (hidden[n - 1] ?? 1), 0)
+  const width = hidden.reduce((sum, units) => sum + units, 0)
+  return 3 * weights > (config.algorithm === 'reinforce' ? 1 : config.settings.minibatch) * width
+}
+
+/** Ten times as much; where that leaves too little of the run to learn in, half the way from what it is to the end. */
+function moreGathered({ learningStarts, totalSteps }: { learningStarts: number; totalSteps: number }): number {
+  const more = 10 * Math.max(1, learningStarts)
+  return more < totalSteps / 2 ? more : Math.floor((learningStarts + totalSteps) / 2)
 }
 
 function morePlaces({ settings: { environments } }: TrainConfig): Fix['patch'] {

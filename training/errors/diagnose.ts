@@ -1,5 +1,5 @@
 import { ValuetrainError } from '../../core/errors.ts'
-import type { TrainConfig } from '../run/config.ts'
+import { checkTrainConfig, type TrainConfig } from '../run/config.ts'
 import { entryOf, type Fix } from './catalogue.ts'
 
 /** What went wrong with a run, for people and for `--fix`. */
@@ -46,7 +46,7 @@ export function diagnose(
   const code = codeOf(error)
   if (code === undefined) return undefined
   const noticed = anomalies.map(({ evidence, seed, steps }) => `seed ${seed}, step ${steps}: ${evidence}`)
-  return diagnosisOf(code, config, [(error as Error).message, ...noticed])
+  return diagnosisOf(code, config, [(error as Error).message, ...noticed], true)
 }
 
 /** Returns an error with the code and the title that the catalogue has for it in front of its message. */
@@ -58,11 +58,34 @@ export function named(error: unknown): unknown {
   return new ValuetrainError(code as `VT_${string}`, `${entry.code} ${entry.title}: ${error.message}`, told)
 }
 
-/** Returns the diagnosis of a code of the catalogue; undefined for another one. */
-export function diagnosisOf(code: string, config: TrainConfig, evidence: string[]): Diagnosis | undefined {
+/**
+ * Returns the diagnosis of a code of the catalogue; undefined for another one.
+ *
+ * @param thrown whether it ended the run
+ */
+export function diagnosisOf(code: string, config: TrainConfig, evidence: string[], thrown = false): Diagnosis | undefined {
   const entry = entryOf(code)
   if (entry === undefined) return undefined
-  return { code, title: entry.title, cause: entry.cause, evidence, fixes: entry.fixes(config) }
+  const fixes = entry.fixes(config, thrown).filter(({ patch }) => isSound(config, patch))
+  return { code, title: entry.title, cause: entry.cause, evidence, fixes }
+}
+
+/** What a change leaves has to be a configuration: half of a batch may divide no rollout. */
+function isSound(config: TrainConfig, patch: Fix['patch']): boolean {
+  const changed = structuredClone(config) as unknown as Record<string, unknown>
+  for (const [key, value] of Object.entries(patch)) {
+    const steps = key.split('.')
+    const last = steps.pop() as string
+    let place = changed
+    for (const step of steps) place = place[step] as Record<string, unknown>
+    place[last] = value
+  }
+  try {
+    checkTrainConfig(changed, 'the fix')
+    return true
+  } catch {
+    return false
+  }
 }
 
 function codeOf(error: unknown): string | undefined {

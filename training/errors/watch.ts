@@ -64,7 +64,7 @@ function entropyCollapse(rows: readonly MetricRow[], _: TrainConfig, spec: Envir
   const returns = last(rows, 'return_mean', WINDOW)
   if (entropies.length < WINDOW || returns.length < WINDOW) return undefined
   const now = entropies.at(-1) as number
-  if (now >= 0.05 * highest || !isFlat(returns)) return undefined
+  if (now >= 0.05 * highest || isRising(returns)) return undefined
   return {
     code: 'T102',
     evidence: `entropy is ${short(now)} nats, below 5 % of its maximum ${short(highest)}, and the return does not rise`,
@@ -98,9 +98,17 @@ function isSolved(rows: readonly MetricRow[], { solvedAt }: EnvironmentSpec): bo
   return solvedAt !== undefined && now !== undefined && now >= solvedAt
 }
 
-function isFlat(values: readonly number[]): boolean {
-  const [low, high] = [Math.min(...values), Math.max(...values)]
-  return high - low <= 0.02 * Math.max(Math.abs(high), Math.abs(low))
+/** By more than a fiftieth, and by more than one standard error of the difference: single returns are noisy. */
+function isRising(values: readonly number[]): boolean {
+  const middle = Math.floor(values.length / 2)
+  const [before, after] = [mean(values.slice(0, middle)), mean(values.slice(middle))]
+  const all = mean(values)
+  const variance = mean(values.map((value) => (value - all) ** 2))
+  return after - before > Math.max(0.02 * Math.abs(before), Math.sqrt((4 * variance) / values.length))
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function last(rows: readonly MetricRow[], name: string, count: number): number[] {

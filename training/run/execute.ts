@@ -2,12 +2,13 @@
  * A run from its plan to its folder. Whatever kills it, the next call with the same order goes on from the last
  * checkpoint and ends with the same bytes.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sha256 } from '../../core/canonical.ts'
+import { digestOf, sha256 } from '../../core/canonical.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { writeAtomically } from '../../core/files.ts'
-import { diagnose } from '../errors/diagnose.ts'
+import type { Fix } from '../errors/catalogue.ts'
+import { type Diagnosis, diagnose, diagnosisOf } from '../errors/diagnose.ts'
 import { meanScore } from '../evaluate.ts'
 import { MODEL_FILE, renderPolicy, WEIGHTS_FILE } from '../policy/model-file.ts'
 import { atDesk } from './desk.ts'
@@ -41,8 +42,12 @@ export type RunOutcome =
       stops?: readonly EarlyStop[]
       usd: number
       ms: number
+      /** What was noticed while a run that did not pass was trained; its fixes are kept for `--fix`. */
+      noticed?: Diagnosis
     }
   | { state: 'paused'; run: string; steps: number }
+
+type FinishedRun = Extract<RunOutcome, { state: 'done' }>
 
 /**
  * Trains, measures, judges and writes the run's folder into the working tree. Nothing is committed.
@@ -69,7 +74,9 @@ async function work(order: RunOrder, prepared: PreparedRun, journal: Journal): P
     const measured = await measureRun(order, prepared, trained, meter)
     await keepResult(journal.folder, trained, measured)
     await journal.enter('gating')
-    return await finish(order, prepared, journal, meter)
+    const outcome = await finish(order, prepared, journal, meter)
+    const noticed = await noteAnomalies(order, prepared, journal, outcome)
+    return { ...outcome, ...(noticed === undefined ? {} : { noticed }) }
   } catch (cause) {
     if (cause instanceof RunStopped) {
       await journal.enter('paused', { steps: cause.steps })
@@ -98,7 +105,24 @@ async function keepResult(folder: string, trained: readonly TrainedPolicy[], mea
     rows: trained.flatMap(({ rows }) => rows),
     stops: trained.flatMap(({ stopped }) => stopped ?? []),
   }
-  await writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result)}\n`)
+  const text = JSON.stringify(result)
+  await writeAtomically(join(folder, 'result.json'), `${JSON.stringify({ ...result, digest: digestOf(JSON.parse(text)) })}\n`)
+}
+
+/** @throws VT_RUN_ALTERED when it is gone or not what was kept */
+async function readResult(folder: string, run: string): Promise<Result> {
+  const file = join(folder, 'result.json')
+  try {
+    const { digest, ...result } = JSON.parse(await readFile(file, 'utf8')) as Result & { digest: string }
+    if (digestOf(result as never) !== digest) throw new Error('it was changed after it was written')
+    return result
+  } catch (cause) {
+    throw new ValuetrainError('VT_RUN_ALTERED', `what run ${run} came to is not as it was kept in ${file}`, {
+      kind: 'environment',
+      hint: `move the folder ${folder} away and train the same again; it comes to the same bytes`,
+      cause,
+    })
+  }
 }
 
 async function finish(
@@ -106,10 +130,10 @@ async function finish(
   { id, hash, inputs, problem }: PreparedRun,
   journal: Journal,
   meter: Meter,
-): Promise<RunOutcome> {
+): Promise<FinishedRun> {
   const { config, champion } = order
   const { spec } = problem
-  const { policy, measured, rows, stops = [] } = JSON.parse(await readFile(join(journal.folder, 'result.json'), 'utf8')) as Result
+  const { policy, measured, rows, stops = [] } = await readResult(journal.folder, id)
   const rules = rulesOf(config, spec, champion !== undefined)
   const verdict = judgeRun(id, measured, rules)
   if (journal.state === 'gating') await journal.enter('committing', { verdict: verdict.verdict })
@@ -158,6 +182,26 @@ function stoppedOf(stops: readonly EarlyStop[], seed: number): { stopped?: { ste
   return stop === undefined ? {} : { stopped: { steps: stop.steps, reason: stop.reason } }
 }
 
+/**
+ * Writes down what was odd about a run that did not pass, where `train --fix` finds it. A run that came to its end is
+ * past what failed before: that is no longer there to be fixed.
+ */
+async function noteAnomalies(
+  order: RunOrder,
+  { id }: PreparedRun,
+  journal: Journal,
+  { verdict }: FinishedRun,
+): Promise<Diagnosis | undefined> {
+  const file = diagnosisFile(order.stateDir, order.config.name)
+  const rows = journal.events.filter(({ type }) => type === 'anomaly')
+  const code = verdict.verdict === 'pass' ? undefined : rows.map((row) => String(row.code)).sort()[0]
+  const evidence = rows.filter((row) => row.code === code).map((row) => `seed ${row.seed}, step ${row.steps}: ${row.evidence}`)
+  const noticed = code === undefined ? undefined : diagnosisOf(code, order.config, evidence)
+  if (noticed === undefined) await rm(file, { force: true })
+  else await writeAtomically(file, pretty({ run: id, source: order.provenance.source, ...noticed }))
+  return noticed
+}
+
 /** Writes down what went wrong and how to mend it, where `train --fix` finds it; returns the error for people. */
 async function noteFailure(order: RunOrder, { id }: PreparedRun, journal: Journal, cause: unknown): Promise<unknown> {
   const rows = journal.events.filter(({ type }) => type === 'anomaly')
@@ -174,12 +218,20 @@ async function noteFailure(order: RunOrder, { id }: PreparedRun, journal: Journa
   const error = cause as ValuetrainError
   return new ValuetrainError(error.code as `VT_${string}`, `${diagnosis.code} ${diagnosis.title}: ${error.message}`, {
     kind: error.kind,
-    hint: diagnosis.fixes[0]
-      ? `${diagnosis.fixes[0].does}: \`valuetrain train ${order.provenance.source} --fix\``
-      : (error.hint ?? diagnosis.cause),
+    hint: hintOf(diagnosis, order.provenance.source) ?? error.hint ?? diagnosis.cause,
     details: { ...error.details, run: id, diagnosis: diagnosis.code },
     cause,
   })
+}
+
+/** `--fix` is named only where one of the fixes is a change of the file. */
+function hintOf({ fixes: [best, ...others] }: Diagnosis, source: string): string | undefined {
+  if (best === undefined) return undefined
+  const patches = ({ patch }: Fix) => Object.keys(patch).length > 0
+  const command = `\`valuetrain train ${source} --fix\``
+  if (patches(best)) return `${best.does}: ${command}`
+  const other = others.find(patches)
+  return other === undefined ? best.does : `${best.does}; or ${other.does}: ${command}`
 }
 
 /** Returns where the last failure of a policy's training is written down. */

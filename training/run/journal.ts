@@ -4,6 +4,8 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as z from 'zod'
+import { digestOf } from '../../core/canonical.ts'
 import { type Clock, timestamp } from '../../core/clock.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { appendDurably, writeAtomically } from '../../core/files.ts'
@@ -42,11 +44,13 @@ export interface Journal {
    * Hands a learner's last checkpoint to `take`, and returns what it had measured then, and its best policy; undefined
    * where there is none.
    *
+   * @param keepsBest whether a best policy has to be there as soon as held-out episodes were looked at
    * @throws VT_SAFETENSORS, VT_CHECKPOINT_DAMAGED, VT_CHECKPOINT_FOREIGN, also of `take`, with what to do about it
    */
   load(
     seed: number,
     take: (state: TrainingState) => void | Promise<void>,
+    keepsBest?: boolean,
   ): Promise<{ rows: MetricRow[]; best: BestPolicy | undefined } | undefined>
 }
 
@@ -95,7 +99,7 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       if (best !== undefined) await writeAtomically(bestFile(seed), renderBest(best))
       await saveCheckpoint(checkpoint(seed), saved)
     },
-    async load(seed, take) {
+    async load(seed, take, keepsBest = false) {
       const file = checkpoint(seed)
       const saved = await loadCheckpoint(file)
         .then(async (state) => {
@@ -114,7 +118,10 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       // Two kills between rows and checkpoint leave the same updates twice; the later ones are the same numbers.
       const kept = [...new Map(rows.map((row) => [row.steps, row])).values()]
       await writeAtomically(metrics(seed), jsonl(kept))
-      return { rows: kept, best: parseBest(await textOf(bestFile(seed)), bestFile(seed)) }
+      const best = parseBest(await textOf(bestFile(seed)), bestFile(seed))
+      const hasLooked = kept.some(({ metrics }) => metrics.heldout_return_mean !== undefined)
+      if (keepsBest && hasLooked && best === undefined) throw bestLost(bestFile(seed), 'is gone')
+      return { rows: kept, best }
     },
   }
 }
@@ -132,15 +139,34 @@ function unusable(cause: unknown, file: string): unknown {
   })
 }
 
+const Best = z.object({ score: z.number(), weights: z.string(), model: z.string(), digest: z.string() })
+
 function renderBest({ score, model }: BestPolicy): string {
   const { weights, model: about } = renderPolicy(model)
-  return `${JSON.stringify({ score, weights: Buffer.from(weights).toString('base64'), model: about })}\n`
+  const best = { score, weights: Buffer.from(weights).toString('base64'), model: about }
+  return `${JSON.stringify({ ...best, digest: digestOf(best) })}\n`
 }
 
 function parseBest(text: string, file: string): BestPolicy | undefined {
   if (text === '') return undefined
-  const { score, weights, model } = JSON.parse(text) as { score: number; weights: string; model: string }
-  return { score, model: parsePolicy({ weights: Buffer.from(weights, 'base64'), model }, file) }
+  try {
+    const { digest, ...best } = Best.parse(JSON.parse(text))
+    if (digestOf(best) !== digest) throw new Error('it was changed after it was written')
+    return { score: best.score, model: parsePolicy({ weights: Buffer.from(best.weights, 'base64'), model: best.model }, file) }
+  } catch (cause) {
+    throw bestLost(file, 'does not hold the policy that was kept in it', cause)
+  }
+}
+
+function bestLost(file: string, why: string, cause?: unknown): ValuetrainError {
+  const checkpoint = file.replace(/best\.json$/, 'safetensors')
+  return new ValuetrainError('VT_CHECKPOINT_DAMAGED', `${file} ${why}`, {
+    kind: 'environment',
+    // Alone it would not come back: what was best so far may never be met again after the checkpoint.
+    hint: `move it and ${checkpoint} away and train the same again: it begins anew, and comes to the same bytes`,
+    details: { file },
+    cause,
+  })
 }
 
 /** Returns values as lines of JSON. */

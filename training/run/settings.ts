@@ -104,7 +104,14 @@ const Dqn = z
     activation,
     scaleObservations: z.boolean(),
   })
-  .superRefine(({ minibatch, accumulate = 1, bufferSize, trainEvery, environments: count }, context) => {
+  .superRefine(({ minibatch, accumulate = 1, bufferSize, trainEvery, environments: count, ...run }, context) => {
+    if (run.learningStarts >= run.totalSteps) {
+      context.addIssue({
+        code: 'custom',
+        path: ['learningStarts'],
+        message: `${run.learningStarts} steps are only gathered before learning begins, and the whole run has ${run.totalSteps}`,
+      })
+    }
     if (minibatch * accumulate > bufferSize) {
       context.addIssue({
         code: 'custom',

@@ -35,7 +35,7 @@ export async function trainSeed(
   try {
     const learner = openLearner(config, environment, await backends.open(), seed)
     const untrained = learner.model()
-    const saved = await journal.load(seed, (state) => learner.restore(state))
+    const saved = await journal.load(seed, (state) => learner.restore(state), evaluation.keep === 'best')
     const rows = saved?.rows ?? []
     const watch = openWatch(config, problem.spec)
     for (const row of rows) watch(row)

@@ -47,7 +47,12 @@ export default defineCommand({
     context.stdout.write(
       flags.json
         ? `${JSON.stringify({ record, file, commit, counts })}\n`
-        : `${policy} ${alias} is run ${stored.id}${counts ? '' : `, once ${file} is on ${place.branch}`}\nwrote ${file}\n`,
+        : [
+            `${policy} ${alias} is run ${stored.id}${counts ? '' : `, once ${file} is on ${place.branch}`}`,
+            `committed ${file} as ${commit.slice(0, 12)}`,
+            `next: valuetrain serve ${policy}, or valuetrain policy show ${policy}`,
+            '',
+          ].join('\n'),
     )
     return 0
   },

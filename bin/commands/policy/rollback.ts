@@ -22,7 +22,7 @@ export default defineCommand({
     context.stdout.write(
       flags.json
         ? `${JSON.stringify({ record, file, commit, counts })}\n`
-        : `${policy} ${alias} is run ${record.run} again${counts ? '' : `, once ${file} is on ${place.branch}`}\nwrote ${file}\n`,
+        : `${policy} ${alias} is run ${record.run} again${counts ? '' : `, once ${file} is on ${place.branch}`}\ncommitted ${file} as ${commit.slice(0, 12)}\n`,
     )
     return 0
   },
