@@ -39,6 +39,7 @@ export async function trainRouter(
     provenance: await provenanceOf(place.git, source),
     signal: context.signal,
     onProgress: (progress) => display.progress(progress),
+    onEvent: (event) => display.event(event),
   }
   try {
     return await executeRouting(order)

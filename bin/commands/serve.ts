@@ -1,12 +1,25 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { ValuetrainError } from '../../core/errors.ts'
+import { fileError } from '../../core/files.ts'
 import { readerAt } from '../../core/reader.ts'
 import { resolveCommit } from '../../core/tree.ts'
 import { runsAt } from '../../training/run/index.ts'
-import { type Breach, type InUse, servedInUse, serveLog, servePolicy, type Thresholds } from '../../training/serve/index.ts'
+import {
+  type Breach,
+  type InUse,
+  parseLoad,
+  type ScaleRule,
+  scaleTrace,
+  servedInUse,
+  serveLog,
+  servePolicy,
+  type Thresholds,
+} from '../../training/serve/index.ts'
 import { argument, defineCommand, type Flag, flag, usageError } from '../command.ts'
+import type { Context } from '../context.ts'
 import { policyNamed } from '../policies.ts'
-import { openTraining, type TrainingPlace } from '../training.ts'
+import { openTraining, outputPath, type TrainingPlace } from '../training.ts'
 import { openIssues } from '../wiring.ts'
 
 export default defineCommand({
@@ -15,6 +28,7 @@ export default defineCommand({
   examples: [
     { does: 'Serve the champion', line: 'serve cart-pole --port 8080' },
     { does: 'Let the challenger answer a tenth of the keys', line: 'serve cart-pole --share 0.1 --p99-ms 2 --errors 0.001' },
+    { does: 'How many processes a load would take', line: 'serve cart-pole --rate 500 --load load.txt --most 8' },
   ],
   args: { policy: argument.text('Name of the policy.') },
   flags: {
@@ -22,6 +36,13 @@ export default defineCommand({
     host: flag.text('ADDRESS', 'Address to listen on; this machine only unless told.'),
     share: number('SHARE', 'Share of keys the challenger answers, from 0 to 1; 0.1 unless told.', 0, 1),
     rate: number('N', 'Decisions a second at most; what is more is answered with 429. Unlimited unless told.', 0.001),
+    load: flag.text(
+      'FILE',
+      'Serve nothing: say how many processes of --rate this load takes, a number of requests a second a line.',
+    ),
+    least: flag.count('N', 'With --load: processes that are always there; 0 unless told.', 0, 10_000),
+    most: flag.count('N', 'With --load: processes at most; 16 unless told.', 1, 10_000),
+    idle: flag.count('S', 'With --load: seconds that fewer have to be enough before one goes; 60 unless told.', 1, 86_400),
     explore: flag.switch('Draw actions by their probabilities instead of taking the best.'),
     'p99-ms': number('MS', 'Limit: milliseconds that 99 of 100 answers stay below.'),
     errors: number('SHARE', 'Limit: share of requests that may fail.', 0, 1),
@@ -33,6 +54,15 @@ export default defineCommand({
   async run(context, { args, flags }) {
     const place = await openTraining(context)
     const policy = await policyNamed(place, args.policy)
+    const alone = (['least', 'most', 'idle'] as const).find((name) => flags[name] !== undefined)
+    if (alone !== undefined && flags.load === undefined) {
+      throw usageError(`--${alone} is for --load`, 'one `serve` is one process; --load FILE says how many a load takes')
+    }
+    const { rate, load, least = 0, most = 16, idle: idleS = 60 } = flags
+    if (load !== undefined) {
+      if (rate === undefined) throw usageError('--load needs --rate', 'say how many decisions a second one process is to make')
+      return tellScale(context, load, { perProcess: rate, least, most, idleS }, flags.json)
+    }
     const say = (type: string, facts: object, text: string) =>
       context.stdout.write(flags.json ? `${JSON.stringify({ type, ...facts })}\n` : `${text}\n`)
     const thresholds: Thresholds = {
@@ -48,7 +78,7 @@ export default defineCommand({
       share: flags.share ?? 0.1,
       explore: flags.explore,
       thresholds,
-      ...(flags.rate === undefined ? {} : { rate: flags.rate }),
+      ...(rate === undefined ? {} : { rate }),
       load: follow(place, policy),
       log: serveLog(place.stateDir, policy),
       clock: context.clock,
@@ -66,6 +96,28 @@ export default defineCommand({
     return 0
   },
 })
+
+/** Tells how many processes a load takes: a line where the number changes, all seconds to programs. */
+async function tellScale(context: Context, file: string, rule: ScaleRule, json: boolean): Promise<number> {
+  const text = await readFile(outputPath(context, file), 'utf8').catch((cause) => {
+    throw fileError(cause, 'read', file)
+  })
+  const steps = scaleTrace(parseLoad(text, file), rule)
+  const peak = Math.max(...steps.map(({ wanted }) => wanted))
+  const processSeconds = steps.reduce((sum, { processes }) => sum + processes, 0)
+  const refused = steps.reduce((sum, step) => sum + step.refused, 0)
+  if (json) {
+    context.stdout.write(`${JSON.stringify({ rule, peak, processSeconds, refused, steps })}\n`)
+    return 0
+  }
+  const changes = steps.filter(({ processes, wanted }) => processes !== wanted)
+  const lines = changes.map(
+    ({ second, requests, processes, wanted }) => `second ${second}: ${requests} requests, ${processes} -> ${wanted} processes`,
+  )
+  const total = `${steps.length} seconds: ${peak} processes at most, ${processSeconds} process seconds, ${refused} requests told to come again`
+  context.stdout.write(`${[...lines, total].join('\n')}\n`)
+  return 0
+}
 
 /** Looks only at the commit of the default branch until it moves. */
 function follow({ git, branch }: TrainingPlace, policy: string): () => Promise<InUse> {

@@ -81,6 +81,7 @@ export default defineCommand({
         clock: context.clock,
         signal: context.signal,
         onProgress: (progress) => display.progress(progress),
+        onEvent: (event) => display.event(event),
       })
       display.close()
       return printOutcome(outcome, context, told)

@@ -1,4 +1,4 @@
-import type { Progress } from '../../training/run/index.ts'
+import type { Listener, Progress } from '../../training/run/index.ts'
 import type { Context } from '../context.ts'
 import { paintFor } from './paint.ts'
 import { duration } from './text.ts'
@@ -6,6 +6,8 @@ import { duration } from './text.ts'
 /** Shows a run while it trains. */
 export interface TrainingDisplay {
   progress(progress: Progress): void
+  /** A state, a checkpoint, something odd; told to programs as it is. */
+  event: Listener
   say(text: string): void
   close(): void
 }
@@ -17,7 +19,7 @@ const PLAIN_MS = 5_000
 export function trainingDisplay(context: Context, { json }: { json: boolean }): TrainingDisplay {
   if (json) {
     const write = (value: object) => context.stdout.write(`${JSON.stringify(value)}\n`)
-    return { progress: (progress) => write({ type: 'progress', ...progress }), say: () => {}, close: () => {} }
+    return { progress: (progress) => write({ type: 'progress', ...progress }), event: write, say: () => {}, close: () => {} }
   }
   const paint = paintFor(context)
   let live = false
@@ -43,6 +45,11 @@ export function trainingDisplay(context: Context, { json }: { json: boolean }): 
       if (now - told < PLAIN_MS) return
       told = now
       context.stdout.write(`${line}\n`)
+    },
+    event(event) {
+      if (event.type !== 'anomaly') return
+      erase()
+      context.stdout.write(`noticed ${event.code} (seed ${event.seed}, step ${event.steps}): ${event.evidence}\n`)
     },
     say(text) {
       erase()

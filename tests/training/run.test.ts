@@ -13,6 +13,7 @@ import {
   compareRuns,
   diagnosisFile,
   executeRun,
+  type Listener,
   lineOf,
   matches,
   mayFollow,
@@ -38,6 +39,8 @@ async function done(order: RunOrder) {
   if (outcome.state !== 'done') throw new Error(`the run is ${outcome.state}`)
   return outcome
 }
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
 
 describe('a run', () => {
   it('gives the same bytes for the same inputs, and its id is the hash of those', async () => {
@@ -89,6 +92,23 @@ describe('a run', () => {
     expect(await bytesOf(order.root, folder)).toEqual(before)
     expect(refusalOf(await stored())).toBeUndefined()
     expect(await done({ ...order, provenance: dirty })).toMatchObject({ written: false, dirty: false })
+  })
+
+  it('tells whoever listens of every state and checkpoint in order, with each finished episode once', async () => {
+    const heard: Parameters<Listener>[0][] = []
+    const order = await orderOf(tiny({}, { seeds: 2, checkpointSteps: 128 }), { onEvent: (event) => heard.push(event) })
+    const { run } = await done(order)
+    const words = heard.map((event) => ('state' in event ? event.state : `${event.type} ${event.seed} ${event.steps}`))
+    const checkpoints = [1, 2].flatMap((seed) => [128, 256, 384, 512].map((steps) => `checkpoint ${seed} ${steps}`))
+    const [before, after] = [
+      ['planned', 'provisioning', 'running'],
+      ['evaluating', 'gating', 'committing', 'done'],
+    ]
+    expect(words).toEqual([...(before ?? []), ...checkpoints, ...(after ?? [])])
+    const finished = (await metricsOfRun(await readRun(runsIn(order.root), run))).map(({ metrics }) => metrics.episodes ?? 0)
+    const told = heard.flatMap((event) => (event.type === 'checkpoint' ? [event.episodes as number] : []))
+    expect(sum(told)).toBe(sum(finished))
+    expect(sum(told)).toBeGreaterThan(10)
   })
 
   it('ends with the same bytes wherever it was stopped, and goes on by itself', async () => {

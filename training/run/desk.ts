@@ -6,7 +6,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { writeAtomically } from '../../core/files.ts'
 import { withLock } from '../../core/lock.ts'
 import { wasDirty } from './events.ts'
-import { type Journal, openJournal, workFolder } from './journal.ts'
+import { type Journal, type Listener, openJournal, workFolder } from './journal.ts'
 import type { Provenance } from './order.ts'
 import { type RunState, wayBack } from './state.ts'
 
@@ -17,6 +17,7 @@ export interface DeskOrder {
   stateDir: string
   clock: Clock
   provenance: Provenance
+  onEvent?: Listener
 }
 
 /**
@@ -29,17 +30,17 @@ export interface DeskOrder {
  * @throws VT_RUN_BUSY when another process works on the same run; whatever `work` throws
  */
 export async function atDesk<T>(
-  { config, stateDir, clock, provenance }: DeskOrder,
+  { config, stateDir, clock, provenance, onEvent }: DeskOrder,
   run: string,
   facts: Record<string, unknown>,
   work: (journal: Journal) => Promise<T>,
 ): Promise<T> {
   const folder = workFolder(stateDir, run)
   const open = async () => {
-    const before = await openJournal(folder, clock)
+    const before = await openJournal(folder, clock, onEvent)
     const isAnew = before.state === 'done' && wasDirty(before) !== false && !provenance.dirty
     if (isAnew) await clear(folder)
-    const journal = isAnew ? await openJournal(folder, clock) : before
+    const journal = isAnew ? await openJournal(folder, clock, onEvent) : before
     await writeAtomically(join(folder, 'order.json'), `${JSON.stringify({ config, source: provenance.source })}\n`)
     const { about } = config
     const beside = { run, ...provenance, ...facts, ...(about === undefined ? {} : { about }) }

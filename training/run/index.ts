@@ -30,7 +30,15 @@ export {
 } from './folder.ts'
 export { type HtmlRun, renderHtml } from './html.ts'
 export { ENGINE_VERSION, type RunInputs, runHash, runInputs, seedsOf } from './identity.ts'
-export { type Journal, type MetricRow, openJournal, type RunEvent, workFolder } from './journal.ts'
+export {
+  type Checkpoint,
+  type Journal,
+  type Listener,
+  type MetricRow,
+  openJournal,
+  type RunEvent,
+  workFolder,
+} from './journal.ts'
 export { measurePolicy } from './measuring.ts'
 export { type Champion, type PreparedRun, type Progress, type Provenance, prepareRun, type RunOrder } from './order.ts'
 export { planRun, type RunPlan } from './plan.ts'

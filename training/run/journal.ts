@@ -23,6 +23,21 @@ export interface RunEvent {
   [fact: string]: unknown
 }
 
+/** A learner's state was kept. It is told and not recorded: where checkpoints fall depends on who stopped a run. */
+export interface Checkpoint {
+  type: 'checkpoint'
+  at: string
+  seed: number
+  /** Environment steps done. */
+  steps: number
+  /** Updates and finished episodes since the checkpoint before. */
+  updates: number
+  episodes: number
+}
+
+/** Hears of everything that happens to a run, after it was written down. */
+export type Listener = (event: RunEvent | Checkpoint) => void
+
 /** One line of `metrics.jsonl`: what one update of one learner measured. */
 export interface MetricRow {
   seed: number
@@ -66,7 +81,7 @@ export function workFolder(stateDir: string, run: string): string {
 }
 
 /** Opens a run's journal, as it was left. */
-export async function openJournal(folder: string, clock: Clock): Promise<Journal> {
+export async function openJournal(folder: string, clock: Clock, onEvent: Listener = () => {}): Promise<Journal> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'events.jsonl')
   const before = await textOf(file)
@@ -75,6 +90,7 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
   const append = async (event: RunEvent) => {
     await appendDurably(file, jsonl([event]))
     events.push(event)
+    onEvent(event)
   }
   let state = events.findLast((event) => event.state !== undefined && RUN_STATES.includes(event.state))?.state
   const checkpoint = (seed: number) => join(folder, `seed-${seed}.safetensors`)
@@ -98,6 +114,8 @@ export async function openJournal(folder: string, clock: Clock): Promise<Journal
       // A best policy of after the checkpoint does no harm: the learner comes by it again, and to the same score.
       if (best !== undefined) await writeAtomically(bestFile(seed), renderBest(best))
       await saveCheckpoint(checkpoint(seed), saved)
+      const episodes = rows.reduce((sum, { metrics }) => sum + (metrics.episodes ?? 0), 0)
+      onEvent({ type: 'checkpoint', at: timestamp(clock), seed, steps: saved.steps, updates: rows.length, episodes })
     },
     async load(seed, take, keepsBest = false) {
       const file = checkpoint(seed)

@@ -4,6 +4,7 @@ import type { ArtifactStore } from './artifact.ts'
 import type { Backends } from './backends.ts'
 import type { TrainConfig } from './config.ts'
 import { RUN_DIGITS, type RunInputs, runHash, runInputs } from './identity.ts'
+import type { Listener } from './journal.ts'
 import { dataDigests, openProblem, type Problem, type Surroundings } from './problem.ts'
 import type { RunState } from './state.ts'
 
@@ -37,6 +38,7 @@ export interface RunOrder extends Surroundings {
   /** Stops the run at a checkpoint, from which it can go on. */
   signal: AbortSignal
   onProgress: (progress: Progress) => void
+  onEvent?: Listener
 }
 
 /** Where a run is; for a live line and for programs. */

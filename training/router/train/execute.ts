@@ -11,7 +11,7 @@ import { wasDirty } from '../../run/events.ts'
 import type { RunOutcome } from '../../run/execute.ts'
 import { TRAINING_FOLDER, writeRunFolder } from '../../run/folder.ts'
 import { ENGINE_VERSION, RUN_DIGITS, type RunInputs, runHash, seedsOf } from '../../run/identity.ts'
-import { type Journal, jsonl, type MetricRow } from '../../run/journal.ts'
+import { type Journal, jsonl, type Listener, type MetricRow } from '../../run/journal.ts'
 import { type Progress, type Provenance, RunStopped } from '../../run/order.ts'
 import type { RunPlan } from '../../run/plan.ts'
 import { keptRows } from '../../run/thin.ts'
@@ -38,6 +38,7 @@ export interface RoutingOrder {
   /** Stops the run at a checkpoint, from which it can go on. */
   signal: AbortSignal
   onProgress: (progress: Progress) => void
+  onEvent?: Listener
   /** The decisions that the sessions in git hold; called for a configuration that learns from them. */
   decisions: () => Promise<readonly TicketLog[]>
   /** Keeps what is too large for the tree. */
