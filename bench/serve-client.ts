@@ -1,6 +1,6 @@
 /**
  * The client of bench/training-serve.ts, in a process and on a core of its own: asks at even times over connections that stay
- * open, and says how long each answer took from when its request was due.
+ * open, and says how long each answer took from when its request was due, and which run gave it.
  *
  * It speaks HTTP/1.1 over plain sockets: Node's own client takes more CPU a request than the server does, and would measure itself.
  */
@@ -21,59 +21,78 @@ export interface ClientOrder {
   connections: number
 }
 
-export interface ClientResult {
+export interface Measured {
   /** Milliseconds from due to answered, sorted. */
   latencies: number[]
   /** The same of the first requests of all, as many as are measured. */
   first: number[]
   failed: number
-  /** Runs that answered. */
-  runs: string[]
   tookMs: number
-  cpuMs: number
 }
+
+/** What was seen while something else was put into use. */
+export interface RolledBack {
+  failed: number
+  /** Runs that answered, in their order. */
+  runs: string[]
+  /** When the second of them first answered, milliseconds since 1970. */
+  changedMs: number | undefined
+}
+
+/** Seconds that are watched for another run to answer. */
+const WATCHED = 10
 
 const body = (n: number) => JSON.stringify({ key: `issue-${n % 500}`, observation: [0.01, -0.2, 0.03, (n % 7) / 10] })
 
 process.once('message', async (order: ClientOrder) => {
   const idle: Connection[] = await Promise.all(Array.from({ length: order.connections }, () => open(order.port)))
-  const { latencies: first } = await pace(idle, order.total, order.rate, () => {})
-  await pace(idle, order.warm, order.warmRate, () => {})
-  const before = process.cpuUsage()
+  const { latencies: first } = await pace(idle, order.total, order.rate)
+  await pace(idle, order.warm, order.warmRate)
   const started = performance.now()
-  const result = await pace(idle, order.total, order.rate, () => process.send?.('half'))
-  const tookMs = performance.now() - started
-  const { user, system } = process.cpuUsage(before)
-  for (const { socket } of idle) socket.destroy()
-  const told: ClientResult = { ...result, first, tookMs, cpuMs: (user + system) / 1_000 }
-  process.send?.(told, () => process.disconnect())
+  const { latencies, failed } = await pace(idle, order.total, order.rate)
+  const measured: Measured = { latencies, first, failed, tookMs: performance.now() - started }
+  process.on('message', async (asked) => {
+    if (asked === 'roll back') {
+      const told: RolledBack = await pace(idle, WATCHED * order.rate, order.rate)
+      process.send?.(told)
+    } else {
+      for (const { socket } of idle) socket.destroy()
+      process.disconnect()
+    }
+  })
+  process.send?.(measured)
 })
 
 // What is sent to a module that is still loading is lost.
 process.send?.('ready')
 
-/** Sends `total` requests, the n-th due n / rate seconds from now, whether or not those before are answered. */
-async function pace(idle: Connection[], total: number, rate: number, half: () => void) {
+/** Sends `total` requests, the n-th n / rate seconds after the first, whether or not those before are answered. */
+async function pace(idle: Connection[], total: number, rate: number) {
   const latencies: number[] = []
-  const runs = new Set<string>()
+  const runs: string[] = []
   let failed = 0
+  let changedMs: number | undefined
   const started = performance.now()
   const waiting: number[] = []
   const send = (connection: Connection, n: number) => {
     connection.ask(body(n), (status, text) => {
       latencies.push(performance.now() - started - (n * 1_000) / rate)
       if (status !== 200) failed++
-      else runs.add((JSON.parse(text) as { run: string }).run)
+      else {
+        const { run } = JSON.parse(text) as { run: string }
+        if (!runs.includes(run)) {
+          if (runs.length === 1) changedMs = Date.now()
+          runs.push(run)
+        }
+      }
       const next = waiting.shift()
       if (next === undefined) idle.push(connection)
       else send(connection, next)
     })
   }
   for (let sent = 0; latencies.length < total; ) {
-    // The n-th is due n / rate seconds after the first one, which is due at once.
     const due = Math.min(total, 1 + Math.floor(((performance.now() - started) / 1_000) * rate))
     for (; sent < due; sent++) {
-      if (sent === total >> 1) half()
       const connection = idle.shift()
       if (connection === undefined) waiting.push(sent)
       else send(connection, sent)
@@ -82,7 +101,7 @@ async function pace(idle: Connection[], total: number, rate: number, half: () =>
     await new Promise((resolve) => setImmediate(resolve))
   }
   latencies.sort((a, b) => a - b)
-  return { latencies, failed, runs: [...runs] }
+  return { latencies, failed, runs, changedMs }
 }
 
 interface Connection {

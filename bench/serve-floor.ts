@@ -17,12 +17,6 @@ const server = createServer((request, response) => {
   })
 })
 server.keepAliveTimeout = 65_000
-server.listen(0, '127.0.0.1', () => process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }))
-process.on('message', (asked) => {
-  if (asked === 'roll back') return process.send?.({ changedMs: 0 })
-  const { user, system } = process.cpuUsage()
-  server.closeAllConnections()
-  server.close()
-  process.send?.({ cpuMs: (user + system) / 1000 })
-  process.disconnect()
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })}\n`)
 })

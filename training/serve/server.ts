@@ -36,7 +36,7 @@ export interface ServeOptions {
   rate?: number
   /** Returns what is in use now; the same object while nothing has changed. */
   load: () => Promise<InUse>
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two looks; 500 unless told. */
   pollMs?: number
   /** Absolute; decisions and outcomes are appended to it. */
   log: string
@@ -203,7 +203,7 @@ export async function servePolicy(options: ServeOptions): Promise<PolicyServer> 
   })
   const poll = setInterval(() => {
     void refresh().then(watchLimits)
-  }, options.pollMs ?? 1_000)
+  }, options.pollMs ?? 500)
   poll.unref()
   const { address, port, family } = server.address() as AddressInfo
   return {
