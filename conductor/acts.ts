@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type Actor, Channel, type EventInput, type EventType, type Via } from '../core/contracts/event.ts'
 import { didYouMean, ValuetrainError } from '../core/errors.ts'
-import { PROTECTED_PATHS, workDigest } from '../gates/index.ts'
+import { workDigest } from '../gates/index.ts'
 import { type Definitions, phaseGates, pipelineNamed } from './definitions.ts'
 import type { Desk } from './desk.ts'
 import type { TicketState } from './state.ts'
@@ -161,8 +161,8 @@ function missingHuman(desk: Desk): string[] {
   const { required, results } = desk.state.control
   return required
     .filter(
-      ({ gate, human }) =>
-        (human && results[gate]?.verdict !== 'pass') || (gate === PROTECTED_PATHS && results[gate]?.verdict === 'fail'),
+      ({ gate, human, mendedBy }) =>
+        (human && results[gate]?.verdict !== 'pass') || (mendedBy === 'person' && results[gate]?.verdict === 'fail'),
     )
     .map(({ gate }) => gate)
 }

@@ -2,7 +2,7 @@ import { type ForgeComment, type HostedForge, mayWrite, type Review } from '../c
 import { branchOf } from '../core/contracts/names.ts'
 import { ValuetrainError } from '../core/errors.ts'
 import { resolveCommit } from '../core/tree.ts'
-import { PROTECTED_PATHS, workDigest } from '../gates/index.ts'
+import { workDigest } from '../gates/index.ts'
 import { type Bell, openBell } from './bell.ts'
 import { knownChange } from './change.ts'
 import { committedConfig } from './definitions.ts'
@@ -95,18 +95,20 @@ async function isAboutPresent({ repository: { git } }: Ports, ticket: string, co
   return there === here
 }
 
-/** A ticket that a person's yes would get going: it asks one, or it was stopped by paths that only a person may change. */
+/** A ticket that a person's yes would get going: it asks one, or it was stopped by what only a person mends. */
 function waitsForPerson({ state }: FoundTicket): boolean {
   const { required, results } = state.control
   return required.some(
-    ({ gate, human }) => (human || gate === PROTECTED_PATHS) && results[gate] !== undefined && results[gate].verdict !== 'pass',
+    ({ gate, human, mendedBy }) =>
+      (human || mendedBy === 'person') && results[gate] !== undefined && results[gate].verdict !== 'pass',
   )
 }
 
 async function approve(ports: Ports, found: FoundTicket, review: Review): Promise<void> {
   const { required, results } = found.state.control
   await taken(ports, found, review, async (say) => {
-    if (results[PROTECTED_PATHS]?.verdict === 'fail') await say({ type: 'approve', gate: PROTECTED_PATHS, channel: 'review' })
+    for (const { gate, mendedBy } of required)
+      if (mendedBy === 'person' && results[gate]?.verdict === 'fail') await say({ type: 'approve', gate, channel: 'review' })
     const asksPerson = required.some(({ gate, human }) => human && results[gate]?.verdict !== 'pass')
     if (asksPerson || found.state.ledger.checkIn) await say({ type: 'approve', channel: 'review' })
     if (found.state.status === 'blocked') await say({ type: 'resume' })

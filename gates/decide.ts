@@ -1,7 +1,6 @@
 import type { RequiredGate } from '../core/contracts/event.ts'
 import type { GateResult, Standing, SubjectKind } from '../core/contracts/gate.ts'
 import type { ModeId } from '../core/contracts/names.ts'
-import { PROTECTED_PATHS } from './guard-rails.ts'
 
 /** The digest of each kind of subject as it is now; what is not named is not compared. */
 export type Present = Partial<Record<SubjectKind, string>>
@@ -96,7 +95,7 @@ export function latestOf(results: readonly GateResult[] | Readonly<Record<string
 
 /** Nothing but a person's word is missing: another attempt would be spent for nothing. */
 function asksPerson({ gate, standing }: { gate: RequiredGate; standing: Standing }): boolean {
-  return gate.human || (gate.gate === PROTECTED_PATHS && standing === 'fail')
+  return gate.human || (gate.mendedBy === 'person' && standing === 'fail')
 }
 
 function reasonOf(gate: RequiredGate, result: GateResult | undefined, standing: Standing): string {

@@ -7,7 +7,7 @@ import { didYouMean, ValuetrainError } from '../core/errors.ts'
 import { COMMAND_NAMES, COMMANDS, commandGates, unnamedCommands } from './builtin/commands.ts'
 import { asksApproval, trainingApproval, trainingVerdict } from './builtin/training-verdict.ts'
 import { GUARD_RAILS, LISTED } from './guard-rails.ts'
-import { specDigest } from './spec.ts'
+import { requiredOf } from './spec.ts'
 
 /** An item of a phase and the gates that show it to be true. */
 export interface BoundItem {
@@ -77,13 +77,7 @@ export function requiredGates({
   const all = [...asked.values()]
   return {
     specs: all.map(({ spec }) => spec),
-    required: all.map(({ spec, severity, item }) => ({
-      gate: spec.id,
-      spec: specDigest(spec),
-      severity,
-      ...(item === undefined ? {} : { item }),
-      human: spec.kind.type === 'human',
-    })),
+    required: all.map(({ spec, ...asked }) => requiredOf(spec, asked)),
     items,
   }
 }

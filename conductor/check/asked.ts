@@ -2,7 +2,7 @@ import type { RequiredGate } from '../../core/contracts/event.ts'
 import type { Finding, GateSpec } from '../../core/contracts/gate.ts'
 import { ValuetrainError } from '../../core/errors.ts'
 import { LISTED } from '../../gates/guard-rails.ts'
-import { specDigest } from '../../gates/index.ts'
+import { requiredOf } from '../../gates/index.ts'
 import { type Definitions, stretchGates } from '../definitions.ts'
 import type { TicketState } from '../state.ts'
 
@@ -27,7 +27,7 @@ export function askedOfHead(definitions: Definitions, ticket: string | undefined
   for (const spec of definitions.gates.values()) {
     if (!isAsked(spec)) continue
     specs.set(spec.id, spec)
-    required.set(spec.id, { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: spec.kind.type === 'human' })
+    required.set(spec.id, requiredOf(spec))
   }
   const opened = state?.ledger.opened
   if (opened === undefined) return asList(specs, required, findings)

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Finding, GateResult, Stage } from './gate.ts'
+import { Finding, GateResult, Mender, Stage } from './gate.ts'
 import { Intent } from './intent.ts'
 import { ModelCall } from './model.ts'
 import { Child, Digest, IssueNumber, Mode, ObjectId, Role, Slug, TicketId, Ulid } from './names.ts'
@@ -60,6 +60,8 @@ export const RequiredGate = z.strictObject({
   /** Set for the gate an item compiles to. */
   item: z.string().optional(),
   human: z.boolean().default(false),
+  /** Set where a fail waits for a person instead of costing another attempt. */
+  mendedBy: Mender.optional(),
 })
 export type RequiredGate = z.infer<typeof RequiredGate>
 

@@ -23,6 +23,9 @@ export type SubjectKind = z.infer<typeof SubjectKind>
 /** A program and its arguments; never a shell string. */
 export const Argv = z.array(z.string()).min(1)
 
+/** Whose work makes a gate hold again that has failed, where it is not an agent's next attempt. */
+export const Mender = z.literal('person')
+
 export const MetricRule = z.strictObject({
   op: z.enum(['>=', '>', '<=', '<', '==']),
   value: z.number().optional(),
@@ -89,6 +92,11 @@ export const GateSpec = z.strictObject({
   waiver: z
     .strictObject({ allowed: z.boolean(), roles: z.array(Role).default([]), maxDays: z.int().min(1).default(14) })
     .default({ allowed: true, roles: [], maxDays: 14 }),
+  /**
+   * `person` where a fail is mended by a person's word or hand only. An agent makes such a gate hold only by undoing its work,
+   * which may be just what was wanted, so a person is asked before another attempt is spent.
+   */
+  mendedBy: Mender.optional(),
   cache: z.boolean().default(true),
   /** Commands whose output identifies the toolchain, part of a result's key. */
   versions: z.array(Argv).default([]),

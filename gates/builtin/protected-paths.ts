@@ -16,6 +16,7 @@ export const protectedPaths = builtin(
     title: 'Rules are not changed by those they bind',
     why: 'an agent that may edit its gates has none',
     subject: 'range',
+    mendedBy: 'person',
     cache: false,
   },
   {

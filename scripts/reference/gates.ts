@@ -36,6 +36,7 @@ function section(gate: GateSpec): string {
     gate.waiver.allowed
       ? `May be waived${gate.waiver.roles.length > 0 ? ` by ${gate.waiver.roles.join(', ')}` : ''} with a reason, for at most ${gate.waiver.maxDays} days.`
       : 'Is never waived.',
+    gate.mendedBy === 'person' ? 'Where it fails a person is asked, and no further attempt is spent.' : '',
     gate.cache ? '' : 'Is judged anew each time.',
   ]
   return `## ${gate.id}\n\n**${gate.title}.** ${gate.why}\n\n${facts.filter((fact) => fact !== '').join(' ')}`

@@ -39,9 +39,9 @@ describe('decide', () => {
     expect(decide('build', required, [result('tests', 'pass'), result('approval', 'pass')], NOW).next).toBe('advance')
   })
 
-  it('asks people about protected paths before another attempt could undo what was wanted', () => {
-    const required = [asked('tests'), asked('protected-paths')]
-    const given = (tests: Verdict, paths: Verdict) => [result('tests', tests), result('protected-paths', paths)]
+  it('asks people about what only they mend before another attempt could undo what was wanted', () => {
+    const required = [asked('tests'), asked('paths', { mendedBy: 'person' })]
+    const given = (tests: Verdict, paths: Verdict) => [result('tests', tests), result('paths', paths)]
     expect(decide('build', required, given('pass', 'fail'), NOW).next).toBe('hold')
     expect(decide('build', required, given('fail', 'fail'), NOW).next).toBe('iterate')
     expect(decide('build', required, given('pass', 'inconclusive'), NOW).next).toBe('iterate')
@@ -125,8 +125,8 @@ describe('decide', () => {
   })
 })
 
-function asked(gate: string, more: Partial<Pick<RequiredGate, 'severity' | 'human'>> = {}): RequiredGate {
-  return { gate, spec: SPEC, severity: more.severity ?? 'block', human: more.human ?? false }
+function asked(gate: string, more: Partial<Pick<RequiredGate, 'severity' | 'human' | 'mendedBy'>> = {}): RequiredGate {
+  return { gate, spec: SPEC, severity: 'block', human: false, ...more }
 }
 
 function resultsFor(gate: string, standing: Standing): GateResult[] {

@@ -10,8 +10,7 @@ import {
   isReusable,
   type JudgeContext,
   judgeGate,
-  PROTECTED_PATHS,
-  specDigest,
+  requiredOf,
 } from '../../gates/index.ts'
 import { gateOf } from './context.ts'
 import { FIXTURES } from './fixtures.ts'
@@ -40,7 +39,7 @@ describe('every registered gate', () => {
 
       const other = await otherGate(context)
       const asked = [requiredOf(spec), other.required]
-      const next = gate === PROTECTED_PATHS ? 'hold' : 'iterate'
+      const next = spec.mendedBy === 'person' ? 'hold' : 'iterate'
       expect(decide('build', asked, [result, other.result], NOW)).toMatchObject({ allow: false, next })
       const without = asked.filter((one) => one.gate !== gate)
       expect(decide('build', without, [result, other.result], NOW)).toMatchObject({ allow: true, next: 'advance' })
@@ -64,10 +63,6 @@ describe('every registered gate', () => {
 function specOf(context: JudgeContext, gate: string): GateSpec {
   const spec = gateOf(context, gate)
   return gate === 'link' ? { ...spec, kind: { type: 'builtin', name: 'link', options: { to: 'issue' } } } : spec
-}
-
-function requiredOf(spec: GateSpec): RequiredGate {
-  return { gate: spec.id, spec: specDigest(spec), severity: spec.severity, human: false }
 }
 
 /** A commit on top of the head that changes one file. */

@@ -103,6 +103,22 @@ describe('what a phase requires', () => {
     )
   })
 
+  it('keeps in the log which gates only a person mends, the repository’s own among them', async () => {
+    const own = `gates:
+  - id: licence
+    title: Licences
+    why: b
+    subject: tree
+    mendedBy: person
+    kind: { type: command, argv: ["true"] }
+`
+    const config = parseConfig(own)
+    const method = await loadMethod(EMPTY, config)
+    const { required } = requiredGates({ gates: resolveGates({ config }), config, method, pipeline: 'routine', phase: 'build' })
+    const mended = required.filter(({ mendedBy }) => mendedBy === 'person').map(({ gate }) => gate)
+    expect(mended).toEqual(['licence', 'protected-paths'])
+  })
+
   it('can be told for every phase of every built-in pipeline', async () => {
     const config = parseConfig(YAML)
     const method = await loadMethod(EMPTY, config)
