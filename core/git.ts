@@ -70,7 +70,11 @@ export interface Git {
  * Settings of every call of ours: nothing that the repository or its files could make git execute.
  * A nested repository with `core.fsmonitor` runs code on a plain `git status`.
  */
-const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'submodule.recurse=false', '-c', 'protocol.ext.allow=never', '-c', 'gc.auto=0']
+const SAFE = [
+  ...['-c', 'core.fsmonitor=false', '-c', 'submodule.recurse=false', '-c', 'protocol.ext.allow=never', '-c', 'gc.auto=0'],
+  // Without it each commit and merge starts one more process, only to find that `gc.auto` leaves it nothing to do.
+  ...['-c', 'maintenance.auto=false'],
+]
 const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
 /**
  * Writing a worktree's files is the longest step of a start. From a hundred files on git shares them among several processes;
