@@ -15,7 +15,7 @@ const files = readdirSync(join(root, 'tests'), { recursive: true })
 /** Folders whose files start few processes if any, and words of files elsewhere that start some, by themselves or by what they call. */
 const CALM = /^tests\/(docs|modes|sessions)\//
 const STARTS =
-  /makeRepository|openBench|makeLine|standLine|openTerminal|execFile|spawn|hooked|portsFor|openGit|ownStand|program|worker/i
+  /makeRepository|openBench|makeLine|standLine|openTerminal|execFile|spawn|hooked|portsFor|openGit|ownStand|program|worker|place\.ts/i
 const calm = files.filter((file) => CALM.test(file) || !STARTS.test(readFileSync(join(root, file), 'utf8')))
 const limits = { testTimeout: 60_000, hookTimeout: 60_000 }
 

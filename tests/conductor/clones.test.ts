@@ -15,10 +15,10 @@ import { type Lease, listLeases, releaseLease, renewLease, takeLease } from '../
 import { pushBranch } from '../../core/push.ts'
 import { readerAt } from '../../core/reader.ts'
 import { openRepository } from '../../core/repository.ts'
+import { programOf } from '../support/program.ts'
 import { makeRepository } from '../support/repository.ts'
 import { CONFIG, issueFile } from './line.ts'
 import { portsFor } from './ports.ts'
-import { programOf } from './program.ts'
 
 const FULL = process.env.VALUETRAIN_FULL !== undefined
 const SEED = Number(process.env.VALUETRAIN_SEED ?? 1)

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { drive } from '../../conductor/drive.ts'
 import { listLeases } from '../../core/lease.ts'
 import { ownStand, type Stand } from '../support/github/index.ts'
-import { programOf } from './program.ts'
+import { programOf } from '../support/program.ts'
 import { CONFIG, cloneLine, standLine } from './stand-line.ts'
 
 const program = programOf(fileURLToPath(new URL('./stand-worker.ts', import.meta.url)))

@@ -6,10 +6,10 @@ import { findTickets } from '../../conductor/sources.ts'
 import { defaultConfig } from '../../core/config.ts'
 import { listLeases } from '../../core/lease.ts'
 import { openRepository } from '../../core/repository.ts'
+import { programOf } from '../support/program.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 import { CONFIG, issueFile } from './line.ts'
 import { type Place, placesIn, visit } from './places.ts'
-import { programOf } from './program.ts'
 
 const program = programOf(fileURLToPath(new URL('./worker.ts', import.meta.url)))
 const FILES = {

@@ -7,8 +7,8 @@ import { listLeases } from '../../core/lease.ts'
 import { defaultBase } from '../../core/repository.ts'
 import type { Stand } from '../support/github/index.ts'
 import type { Json } from '../support/github/types.ts'
+import { programOf } from '../support/program.ts'
 import { type Place, placesIn } from './places.ts'
-import { programOf } from './program.ts'
 import { CONFIG, type StandLine, standLine } from './stand-line.ts'
 
 const program = programOf(fileURLToPath(new URL('./stand-worker.ts', import.meta.url)))
@@ -23,6 +23,9 @@ export interface Journey {
   /** What has happened before the part that is looked at. */
   before?(stand: Stand, line: StandLine, issue: number): Promise<void>
 }
+
+/** Requests that GitHub answers a token within an hour. */
+const HOURLY = 5000
 
 const FILES = { 'value.txt': 'wrong', 'notes.txt': 'begin\n' }
 
@@ -81,8 +84,12 @@ export const RETURNED: Journey = {
   },
 }
 
-/** Makes a repository for a journey and an issue in it. */
+/**
+ * Makes a repository for a journey and an issue in it. Each begins with the hourly limit whole, or the one stand would refuse
+ * hundreds of journeys after seventy; what happens at the limit has tests of its own.
+ */
 export async function begin(stand: Stand, name: string, { files, config, labels, before }: Journey) {
+  stand.setBudget(HOURLY, Math.floor(Date.now() / 1000) + 3600)
   const line = await standLine(stand, name, files, config)
   const issue = await line.issue('Mend it', labels)
   await before?.(stand, line, issue)

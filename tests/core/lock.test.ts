@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { type ProcessIdentity, processIdentity } from '../../core/identity.ts'
 import { withLock } from '../../core/lock.ts'
+import { bundleProgram } from '../support/program.ts'
 
 async function folder(): Promise<string> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'vt-lock-')))
@@ -18,14 +19,14 @@ const patient = { waitMs: 30_000, clock: systemClock }
 /** Runs code in processes of their own, all at once, and returns their exit codes. */
 async function inProcesses(dir: string, count: number, code: string): Promise<(number | null)[]> {
   const file = join(dir, 'racer.mts')
-  const at = (path: string) => JSON.stringify(new URL(`../../core/${path}`, import.meta.url).href)
+  const at = (path: string) => JSON.stringify(join(import.meta.dirname, '../../core', path))
   await writeFile(
     file,
     `import { withLock } from ${at('lock.ts')}; import { systemClock as clock } from ${at('clock.ts')}\n${code}`,
   )
-  const children = Array.from({ length: count }, (_, at) =>
-    spawn(process.execPath, ['--import', 'tsx', file, String(at)], { stdio: 'inherit', cwd: new URL('../..', import.meta.url) }),
-  )
+  const racer = join(dir, 'racer.mjs')
+  await bundleProgram(file, racer)
+  const children = Array.from({ length: count }, (_, at) => spawn(process.execPath, [racer, String(at)], { stdio: 'inherit' }))
   return Promise.all(children.map((child) => new Promise<number | null>((resolve) => child.once('exit', resolve))))
 }
 

@@ -10,8 +10,10 @@ import { openRepository, type Repository } from '../../core/repository.ts'
 import { listRescues, restoreCommitted, takeRescue } from '../../core/rescue.ts'
 import { restoreRescue } from '../../core/unpack.ts'
 import { closeWorktree, listWorktrees, openDisposable, openWorktree } from '../../core/worktree.ts'
+import { programOf } from '../support/program.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 
+const starter = programOf(fileURLToPath(new URL('../../bench/worktree-starter.ts', import.meta.url)))
 const ID = '01J00000000000000000000001'
 
 async function setUp(
@@ -156,11 +158,11 @@ describe('opening a worktree', () => {
     const files = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`folder-${at % 10}/file ${at} ü.txt`, `${at}\n`]))
     const { test, repo, root, base } = await setUp(files)
     const names = Array.from({ length: 12 }, (_, at) => `build_${at + 1}`)
-    const starter = fileURLToPath(new URL('../../bench/worktree-starter.ts', import.meta.url))
+    const file = await starter()
     const ran = await Promise.all(
       names.map((name) =>
-        runProcess([process.execPath, '--import', 'tsx', starter, test.dir, root, name, base], {
-          cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        runProcess([process.execPath, file, test.dir, root, name, base], {
+          cwd: test.outside,
           env: test.env as Record<string, string>,
           input: 'go\n',
         }),

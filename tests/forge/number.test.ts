@@ -5,14 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../core/clock.ts'
 import { systemIds } from '../../core/ids.ts'
 import { takeNumber } from '../../forge/index.ts'
+import { programOf } from '../support/program.ts'
 import { makeRepository, type TestRepository } from '../support/repository.ts'
 
 const execute = promisify(execFile)
-const PROGRAM = join(import.meta.dirname, 'open-issue.ts')
+const program = programOf(join(import.meta.dirname, 'open-issue.ts'))
 const ids = systemIds(systemClock)
 
 async function openElsewhere({ env }: TestRepository, dir: string, title: string, ...remote: string[]): Promise<number> {
-  const { stdout } = await execute(process.execPath, ['--import', 'tsx', PROGRAM, dir, title, ...remote], { env })
+  const { stdout } = await execute(process.execPath, [await program(), dir, title, ...remote], { env })
   return Number(stdout)
 }
 

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeCheckpoint, encodeCheckpoint, stateDigest } from '../../training/checkpoint.ts'
 import { randomFrom } from '../../training/random.ts'
 import type { Learner } from '../../training/types.ts'
+import { programOf } from '../support/program.ts'
 import { RUNS } from './train.ts'
 
 /** Of a whole run in a process of its own. */
@@ -70,11 +71,11 @@ describe.each(Object.keys(RUNS))('%s, interrupted', (name) => {
   })
 })
 
+const program = programOf(fileURLToPath(new URL('train.ts', import.meta.url)))
+
 /** Runs train.ts; kills it `afterMs` after so many checkpoints when told. Returns the last line it printed. */
-function run(algorithm: string, file: string, checkpoints = Number.POSITIVE_INFINITY, afterMs = 0): Promise<string> {
-  const script = fileURLToPath(new URL('train.ts', import.meta.url))
-  const tsx = fileURLToPath(import.meta.resolve('tsx'))
-  const child = spawn(process.execPath, ['--import', tsx, script, algorithm, `${STEPS}`, file], {
+async function run(algorithm: string, file: string, checkpoints = Number.POSITIVE_INFINITY, afterMs = 0): Promise<string> {
+  const child = spawn(process.execPath, [await program(), algorithm, `${STEPS}`, file], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return new Promise((resolve, reject) => {

@@ -1,6 +1,5 @@
 /** A training run in a process of its own, to be killed: train.ts <algorithm> <steps> <checkpoint file>. Prints its hash. */
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { DQN_DEFAULTS, openDqn } from '../../training/algo/dqn.ts'
 import { openPpo } from '../../training/algo/ppo.ts'
 import { PPO_PRESETS } from '../../training/algo/presets.ts'
@@ -41,7 +40,8 @@ export const RUNS: Readonly<Record<string, () => Learner>> = {
     openReinforce({ environment: vectorise(cartPole, 4), config: REINFORCE_DEFAULTS, backend: wasmBackend(BYTES), seed: 7 }),
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+// Bundled or not: the program that is run.
+if (/\btrain\.m?[jt]s$/.test(process.argv[1] ?? '')) {
   const [, , algorithm = '', steps = '', file = ''] = process.argv
   const learner = (RUNS[algorithm] as () => Learner)()
   const saved = await loadCheckpoint(file).catch((error: { code?: string }) => {

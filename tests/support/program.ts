@@ -21,7 +21,7 @@ export function programOf(source: string): () => Promise<string> {
   const make = async () => {
     folder = await mkdtemp(join(tmpdir(), 'vt-program-'))
     const outfile = join(folder, `${basename(source, '.ts')}.mjs`)
-    await bundle(source, outfile)
+    await bundleProgram(source, outfile)
     return outfile
   }
   return () => {
@@ -30,7 +30,8 @@ export function programOf(source: string): () => Promise<string> {
   }
 }
 
-async function bundle(source: string, outfile: string): Promise<void> {
+/** Writes such a file of a program where the caller wants it. */
+export async function bundleProgram(source: string, outfile: string): Promise<void> {
   await build({
     entryPoints: [source],
     outfile,
@@ -45,7 +46,7 @@ async function bundle(source: string, outfile: string): Promise<void> {
       {
         name: 'keep-module-urls',
         setup({ onLoad }) {
-          onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+          onLoad({ filter: /\.m?ts$/ }, async ({ path }) => {
             if (path.includes(`${sep}node_modules${sep}`)) return undefined
             const text = await readFile(path, 'utf8')
             return { contents: text.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)), loader: 'ts' }
