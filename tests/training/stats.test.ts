@@ -237,6 +237,19 @@ describe('rules', () => {
     expect(five.reasons[0]).toBe('5 wins, 0 losses, 45 ties, p 0.0625 above 0.05; 50 cases show 12.5 % or more')
   })
 
+  it('see no superiority in the rounding of sums', () => {
+    const sums = (order: (a: number[]) => number[]) =>
+      suite(Array.from({ length: 60 }, (_, n) => order([0.1, 0.2, 0.3 + n / 1000]).reduce((sum, each) => sum + each, 0)))
+    const [there, back] = [sums((a) => a), sums((a) => a.toReversed())]
+    expect(there.some((one, n) => one.score !== back[n]?.score)).toBe(true)
+    const best = there.map((one, n) => ({ ...one, score: Math.max(one.score, back[n]?.score ?? 0) }))
+    const worst = there.map((one, n) => ({ ...one, score: Math.min(one.score, back[n]?.score ?? 0) }))
+    expect(judge([{ rule: 'superiority' }], best, worst)).toMatchObject({
+      verdict: 'fail',
+      findings: [{ interval: { estimate: 0 } }],
+    })
+  })
+
   it('hold cost and time against the champion as ratios', () => {
     const priced = (usd: number) => ones(30).map((r, i) => ({ ...r, usd: usd * (1 + (i % 5) / 10) }))
     expect(judge([{ rule: 'ratio', of: 'usd' }], priced(1.05), priced(1)).verdict).toBe('pass')

@@ -66,15 +66,24 @@ export function mcnemarP(wins: number, losses: number): number {
   return Math.min(1, 2 * binomialUpperTail(Math.max(wins, losses), wins + losses, 0.5))
 }
 
+/** Of the larger score, what a sum in another order may differ by and means nothing. */
+const ROUNDING = 1e-12
+
+/**
+ * Returns how much better the candidate did on a case. Scores that differ only by rounding are equal: the same dollars added up in
+ * another order would otherwise look like a tiny improvement that every case agrees on.
+ */
+export function gainOf({ candidate, champion }: Pair): number {
+  const gain = candidate - champion
+  return Math.abs(gain) <= ROUNDING * Math.max(Math.abs(candidate), Math.abs(champion)) ? 0 : gain
+}
+
 /**
  * Returns the mean paired difference (candidate minus champion) with a bootstrap-t interval. The cluster is the case:
  * its rollouts are averaged first, as more rollouts of one case are not more cases.
  */
 export function pairedDifference(pairs: readonly Pair[], options: BootstrapOptions): Interval {
-  return bootstrapT(
-    pairs.map((pair) => pair.candidate - pair.champion),
-    options,
-  )
+  return bootstrapT(pairs.map(gainOf), options)
 }
 
 /**

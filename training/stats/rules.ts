@@ -9,7 +9,7 @@ import { ValuetrainError } from '../../core/errors.ts'
 import { power } from '../math.ts'
 import type { OutcomeRow, Random } from '../types.ts'
 import { bootstrapT, type Interval, mean, wilson } from './interval.ts'
-import { caseMeans, mcnemar, type Pair, pairCases, pairedDifference, pairedRatio } from './paired.ts'
+import { caseMeans, gainOf, mcnemar, type Pair, pairCases, pairedDifference, pairedRatio } from './paired.ts'
 import { detectableDifference, detectableMeanDifference } from './power.ts'
 import { stratifiedInterquartileMean } from './seeds.ts'
 
@@ -213,7 +213,7 @@ function ratio(
 
 function notWorse(rule: Extract<Rule, { rule: 'non-inferiority' }>, pairs: readonly Pair[], options: Bootstrap): RuleFinding {
   const interval = distrustful(
-    pairs.map((pair) => pair.candidate - pair.champion),
+    pairs.map(gainOf),
     options,
     isPassFail(pairs.flatMap((pair) => [pair.candidate, pair.champion])) ? 1 : undefined,
   )
@@ -246,9 +246,7 @@ function better(rule: Extract<Rule, { rule: 'superiority' }>, pairs: readonly Pa
     }
   }
   const passed = interval.low > 0
-  const deviation = Math.sqrt(
-    pairs.reduce((sum, pair) => sum + (pair.candidate - pair.champion - interval.estimate) ** 2, 0) / (pairs.length - 1),
-  )
+  const deviation = Math.sqrt(pairs.reduce((sum, pair) => sum + (gainOf(pair) - interval.estimate) ** 2, 0) / (pairs.length - 1))
   return {
     rule: 'superiority',
     verdict: passed ? 'pass' : 'fail',
