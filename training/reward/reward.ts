@@ -115,7 +115,7 @@ function inWords(spec: RewardSpec, parts: readonly RewardPart[], right: boolean)
   const said = `${first.name} ${show(first.value)} (${component(spec, first)} ${show(first.measured)})`
   if (spec.combine === 'lexicographic' && !right) {
     const held = rest.map(({ name }) => name).join(' and ')
-    return `${said}: below ${show(spec.rightAt)}, so wrong${held === '' ? '' : `; ${held} do not count until it is right`}.`
+    return `${said}: below ${show(spec.rightAt)}, so wrong${held === '' ? '' : `; ${held} ${held.includes(' and ') ? 'do' : 'does'} not count until it is right`}.`
   }
   const weakest = rest.filter(({ value }) => value < 1).sort((a, b) => b.weight * (1 - b.value) - a.weight * (1 - a.value))[0]
   const others = rest.map((part) => `${part.name} ${show(part.value)} (${component(spec, part)} ${show(part.measured)})`)
