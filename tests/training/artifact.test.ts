@@ -37,6 +37,9 @@ describe('a file of a run that is too large for plain git', () => {
     await rename(join(dir, '.git/valuetrain/training/artifacts'), join(dir, '.git/elsewhere'))
     const again = await readRun(runsIn(dir, git), outcome.run)
     await expect(policyOfRun(again)).rejects.toMatchObject({ code: 'VT_ARTIFACT_ABSENT', kind: 'environment' })
+    // Training the same again has the bytes again, as the error says.
+    expect(await executeRun(kept)).toMatchObject({ written: false })
+    expect(await policyOfRun(again)).toEqual(await policyOfRun(whole))
     await writeFile(join(dir, stored.folder, 'policy.safetensors'), 'version 0')
     await expect(readRun(runsIn(dir, git), outcome.run)).rejects.toMatchObject({ code: 'VT_RUN_ALTERED' })
   })

@@ -255,6 +255,8 @@ export async function writeRunFolder(
   ) {
     const there = await readRun(source, manifest.run)
     if (there.manifest.result === whole.result) {
+      // A clone that has only pointers has the bytes behind them now.
+      for (const [name, content] of files) await routed(`${folder}/${name}`, content, store)
       const isCleaner = wasDirty(there) === true && wasDirty({ events }) === false
       if (isCleaner) {
         const manifestText = await readFile(join(target, MANIFEST_FILE), 'utf8')
@@ -298,7 +300,7 @@ function resultOf(files: Manifest['files']): string {
 function altered(id: string, problems: readonly string[]): ValuetrainError {
   return new ValuetrainError('VT_RUN_ALTERED', `run ${id} is not as it was written: ${problems.join('; ')}`, {
     kind: 'environment',
-    hint: `restore it with \`git restore ${TRAINING_FOLDER}/${id}\`, or move that folder away and train it again; the same run gives the same bytes`,
+    hint: `restore it with \`git restore ${TRAINING_FOLDER}/${id}\` (with --source=COMMIT when the change is committed), or move that folder away and train it again; the same run gives the same bytes`,
     details: { problems },
   })
 }
