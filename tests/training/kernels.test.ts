@@ -6,7 +6,7 @@ import { assembleKernels, renderKernels } from '../../scripts/kernels.ts'
 import { tanh32 } from '../../training/backend/activation.ts'
 import { type Backend, type DenseShape, padded } from '../../training/backend/backend.ts'
 import { jsBackend } from '../../training/backend/js.ts'
-import { KERNEL_DIGEST, KERNELS_BASE64 } from '../../training/backend/kernels.generated.ts'
+import { KERNEL_DIGEST, KERNELS_HEX } from '../../training/backend/kernels.generated.ts'
 import { wasmBackend } from '../../training/backend/wasm.ts'
 import { randomFrom } from '../../training/random.ts'
 import type { Activation } from '../../training/types.ts'
@@ -67,7 +67,7 @@ describe('the kernels', () => {
     const bytes = assembleKernels()
     const file = await readFile(new URL('../../training/backend/kernels.generated.ts', import.meta.url), 'utf8')
     expect(renderKernels(bytes)).toBe(file)
-    expect(Buffer.from(KERNELS_BASE64, 'base64').equals(bytes)).toBe(true)
+    expect(Buffer.from(KERNELS_HEX, 'hex').equals(bytes)).toBe(true)
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(KERNEL_DIGEST)
   })
 

@@ -1,7 +1,7 @@
 import { ValuetrainError } from '../../core/errors.ts'
 import { ACTIVATION_CODES } from './activation.ts'
 import { type Backend, DEFAULT_BACKEND_BYTES, outOfMemory, padded } from './backend.ts'
-import { KERNELS_BASE64 } from './kernels.generated.ts'
+import { KERNELS_HEX } from './kernels.generated.ts'
 
 /** What of WebAssembly is used; Node's types leave it to the browser's library. */
 interface WebAssemblyApi {
@@ -217,7 +217,7 @@ function over(kernels: Kernels, buffer: ArrayBuffer): Backend {
 }
 
 function kernelBytes(): Uint8Array {
-  return Buffer.from(KERNELS_BASE64, 'base64')
+  return Buffer.from(KERNELS_HEX, 'hex')
 }
 
 function webAssembly(): WebAssemblyApi | undefined {
