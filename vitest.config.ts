@@ -17,7 +17,11 @@ const CALM = /^tests\/(docs|modes|sessions)\//
 const STARTS =
   /makeRepository|openBench|makeLine|standLine|openTerminal|execFile|spawn|hooked|portsFor|openGit|ownStand|program|worker|place\.ts/i
 const calm = files.filter((file) => CALM.test(file) || !STARTS.test(readFileSync(join(root, file), 'utf8')))
-const limits = { testTimeout: 60_000, hookTimeout: 60_000 }
+/**
+ * Ends what hangs; it measures nothing. A journey of hundreds of processes that takes ten seconds alone takes minutes on a machine
+ * that does five other things.
+ */
+const limits = { testTimeout: 240_000, hookTimeout: 240_000 }
 
 /**
  * Files that only compute share a process, which has then loaded everything once. One that starts others has its own: the system
