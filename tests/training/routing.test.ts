@@ -99,8 +99,10 @@ describe('the log as data', () => {
 
   it.each(tried)('teaches %s, which is judged by off-policy estimates and read back as it was', async (algorithm, settings) => {
     const order = await orderOf(algorithm, {}, settings)
-    const outcome = await executeRouting(order)
+    const told: number[] = []
+    const outcome = await executeRouting({ ...order, onProgress: ({ steps }) => told.push(steps) })
     if (outcome.state !== 'done') throw new Error('the run was stopped')
+    expect([told[0], told.toSorted((a, b) => a - b)]).toEqual([0, told])
     // Imitating even draws is no better than they are. Those that plan retries start with the cheap agent, for the same work.
     const plans = algorithm === 'cascade' || algorithm === 'cql'
     if (plans) expect(outcome.verdict.candidate).toBeGreaterThan(0.8)

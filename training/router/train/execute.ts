@@ -176,8 +176,24 @@ async function learn(
   const rows = saved?.rows ?? []
   const every = Math.max(1, Math.ceil(learner.totalSteps / CHECKPOINTS))
   let [unsaved, savedAt] = [[] as MetricRow[], learner.steps]
-  const began = clock.monotonic()
-  const first = learner.steps
+  const [began, first] = [clock.monotonic(), learner.steps]
+  const tell = (returnMean?: number) => {
+    const rate = (1000 * (learner.steps - first)) / Math.max(1, clock.monotonic() - began)
+    const steps = seedsOf(config).indexOf(seed) * learner.totalSteps + learner.steps
+    const totalSteps = config.seeds * learner.totalSteps
+    onProgress({
+      run: id,
+      state: 'running',
+      seed,
+      steps,
+      totalSteps,
+      stepsPerSecond: rate,
+      etaMs: rate > 0 ? (1000 * (totalSteps - steps)) / rate : undefined,
+      usd: 0,
+      returnMean,
+    })
+  }
+  tell()
   while (learner.steps < learner.totalSteps) {
     const metrics = learner.step()
     const row = { seed, steps: learner.steps, metrics }
@@ -187,19 +203,7 @@ async function learn(
     if (!isDone && !signal.aborted && learner.steps - savedAt < every) continue
     await journal.save(seed, learner.state(), unsaved, undefined)
     ;[unsaved, savedAt] = [[], learner.steps]
-    const rate = (1000 * (learner.steps - first)) / Math.max(1, clock.monotonic() - began)
-    const place = seedsOf(config).indexOf(seed)
-    onProgress({
-      run: id,
-      state: 'running',
-      seed,
-      steps: place * learner.totalSteps + learner.steps,
-      totalSteps: config.seeds * learner.totalSteps,
-      stepsPerSecond: rate,
-      etaMs: rate > 0 ? (1000 * ((config.seeds - place) * learner.totalSteps - learner.steps)) / rate : undefined,
-      usd: 0,
-      returnMean: metrics.return_mean,
-    })
+    tell(metrics.return_mean)
     if (signal.aborted && !isDone) throw new RunStopped(learner.steps)
   }
   return { seed, policy: learner.policy(), model: learner.model(), rows }
