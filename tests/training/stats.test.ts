@@ -68,6 +68,7 @@ describe('intervals', () => {
 
   it('refuse values outside the range they were promised, and nothing to measure', () => {
     expect(() => stats.empiricalBernstein([0.5, 1.2], 0, 1)).toThrow(expect.objectContaining({ code: 'VT_STATS_RANGE' }))
+    expect(() => stats.interquartileMean([])).toThrow(expect.objectContaining({ code: 'VT_STATS_EMPTY' }))
     expect(() => stats.mean([])).toThrow(expect.objectContaining({ code: 'VT_STATS_EMPTY' }))
     expect(() => stats.wilson(5, 0)).toThrow(expect.objectContaining({ code: 'VT_STATS_EMPTY' }))
     expect(() => stats.wilson(5, 10, 95)).toThrow(expect.objectContaining({ code: 'VT_STATS_SHARE' }))
@@ -282,6 +283,47 @@ describe('rules', () => {
   it('are not applicable without a champion, and nothing applicable is no pass', () => {
     expect(judge([{ rule: 'superiority' }], ones(10)).verdict).toBe('inconclusive')
     expect(judge([{ rule: 'superiority' }, { rule: 'threshold', at: 0.5 }], ones(10)).verdict).toBe('pass')
+  })
+
+  it('hold the faults of each side against the limit by itself', () => {
+    const faulty = (n: number) => ones(100).map((r, i) => (i < n ? { ...r, infrastructureFault: true } : r))
+    expect(judge([{ rule: 'non-inferiority' }], faulty(8), ones(100))).toMatchObject({
+      verdict: 'inconclusive',
+      reasons: ['no verdict: 8 of 100 rollouts died of infrastructure (8 %, allowed 5 %)'],
+      faults: 8,
+    })
+    expect(judge([{ rule: 'non-inferiority' }], ones(100), faulty(8)).verdict).toBe('inconclusive')
+    expect(judge([{ rule: 'threshold', at: 0.9 }], faulty(5), faulty(5)).verdict).toBe('pass')
+  })
+
+  it('give no verdict on two cases, nor on a few that are all alike, by whatever rule', () => {
+    const scores = (n: number, score: (i: number) => number) => suite(Array.from({ length: n }, (_, i) => score(i)))
+    const verdicts = (n: number, better: (i: number) => number) =>
+      judge(
+        [
+          { rule: 'threshold', at: 10 },
+          { rule: 'non-inferiority' },
+          { rule: 'superiority' },
+          { rule: 'ratio', of: 'usd' },
+          { rule: 'seeds', at: 10, least: 2 },
+        ],
+        scores(n, (i) => 20 + better(i)).map((r, seed) => ({ ...r, seed, usd: 1 })),
+        scores(n, () => 15).map((r, seed) => ({ ...r, seed, usd: 1 })),
+      ).findings.map(({ rule, verdict }) => `${rule} ${verdict}`)
+    const all = (verdict: string) =>
+      ['threshold', 'non-inferiority', 'superiority', 'ratio', 'seeds'].map((rule) => `${rule} ${verdict}`)
+    expect(verdicts(2, (i) => i / 10)).toEqual(all('inconclusive'))
+    expect(verdicts(4, () => 0)).toEqual(all('inconclusive'))
+    // Five alike are a surprise of 3 %: enough for a bound of 5 %, not for the 2.5 % of a side of two.
+    expect(verdicts(5, () => 0)).toEqual(all('pass').with(2, 'superiority inconclusive'))
+    expect(verdicts(6, () => 0)).toEqual(all('pass'))
+  })
+
+  it('take two that cost nothing for equally dear, and a candidate that alone costs something for dearer', () => {
+    const priced = (usd: number) => ones(10).map((r) => ({ ...r, usd }))
+    const judged = (candidate: number) => judge([{ rule: 'ratio', of: 'usd' }], priced(candidate), priced(0)).findings[0]
+    expect(judged(0)).toMatchObject({ verdict: 'pass', interval: { estimate: 1, low: 1, high: 1 } })
+    expect(judged(0.01)).toMatchObject({ verdict: 'fail', interval: { estimate: Number.POSITIVE_INFINITY } })
   })
 
   it('refuse a score that is not a number', () => {

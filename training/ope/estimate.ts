@@ -9,6 +9,7 @@ import { bootstrapT, empiricalBernstein, type Interval, mean, quantileOf } from 
 import type { Random } from '../types.ts'
 import { type LoggedChoice, requireLogged } from './logged.ts'
 import { crossFit } from './model.ts'
+import { refitInterval } from './refit.ts'
 
 export const ESTIMATORS = ['ips', 'snips', 'dm', 'dr', 'switch-dr'] as const
 export type Estimator = (typeof ESTIMATORS)[number]
@@ -23,7 +24,10 @@ export interface OpeOptions {
   clip?: number
   /** Switch-DR trusts the model alone where the weight is above this; default the 95th percentile of the weights, at least 2. */
   switchAt?: number
-  /** Expected rewards of each arm for each row; default means by group, cross-fitted. */
+  /**
+   * Expected rewards of each arm for each row; default means by group, cross-fitted. The intervals of `dm` and `switch-dr`
+   * hold the doubt of the default model in them; predictions that are given are taken for the truth.
+   */
   predictions?: readonly ArrayLike<number>[]
   /** `bootstrap` (t, default) or `bernstein`, which needs rewards in [0, 1] and holds for every n. */
   interval?: 'bootstrap' | 'bernstein'
@@ -53,15 +57,18 @@ export function estimateOffPolicy(rows: readonly LoggedChoice[], options: OpeOpt
   const clip = options.clip ?? Number.POSITIVE_INFINITY
   const weights = raw.map((weight) => Math.min(weight, clip))
   const predictions = options.predictions ?? crossFit(rows, arms)
-  const terms = termsOf(rows, weights, predictions, options.switchAt ?? switchDefault(weights))
+  const switchAt = options.switchAt ?? switchDefault(weights)
+  const terms = termsOf(rows, weights, predictions, switchAt)
   const sum = weights.reduce((a, b) => a + b, 0)
   const squares = weights.reduce((a, b) => a + b * b, 0)
+  const effectiveN = squares === 0 ? 0 : (sum * sum) / squares
+  const fitted = options.predictions === undefined ? { rows, weights, switchAt, effectiveN } : undefined
   const estimates = Object.fromEntries(
-    ESTIMATORS.map((estimator) => [estimator, { estimator, ...intervalOf(estimator, terms, options, raw) }]),
+    ESTIMATORS.map((estimator) => [estimator, { estimator, ...intervalOf(estimator, terms, options, raw, fitted) }]),
   ) as Record<Estimator, OpeEstimate>
   return {
     n: rows.length,
-    effectiveN: squares === 0 ? 0 : (sum * sum) / squares,
+    effectiveN,
     largestWeight: raw.reduce((a, b) => Math.max(a, b), 0),
     clipped: raw.filter((weight) => weight > clip).length,
     meanWeight: sum / rows.length,
@@ -103,15 +110,30 @@ function termsOf(
   }
 }
 
-function intervalOf(estimator: Estimator, terms: Terms, options: OpeOptions, raw: readonly number[]): Interval {
+/** @param fitted what the model was fitted to; undefined for predictions that were given, which are taken as they are */
+function intervalOf(
+  estimator: Estimator,
+  terms: Terms,
+  options: OpeOptions,
+  raw: readonly number[],
+  fitted: { rows: readonly LoggedChoice[]; weights: readonly number[]; switchAt: number; effectiveN: number } | undefined,
+): Interval {
   const { random, level = 0.95, resamples = 1000, interval = 'bootstrap' } = options
   const stream = random.split(estimator)
   if (estimator === 'snips') return selfNormalised(terms, { random: stream, level, resamples })
   const values = terms.means[estimator]
-  if (interval === 'bootstrap') return bootstrapT(values, { random: stream, level, resamples })
+  const leansOnModel = estimator === 'dm' || estimator === 'switch-dr'
+  if (interval === 'bootstrap') {
+    if (!leansOnModel || fitted === undefined) return bootstrapT(values, { random: stream, level, resamples })
+    const { rows, weights, effectiveN } = fitted
+    const switchAt = estimator === 'dm' ? 0 : fitted.switchAt
+    return refitInterval(rows, weights, mean(values), { random: stream, level, resamples, effectiveN, switchAt })
+  }
+  // How far a model is off is bounded by nothing but the range of the rewards.
+  if (leansOnModel) return { estimate: mean(values), low: 0, high: 1, level }
   const largest = raw.reduce((a, b) => Math.max(a, b), 0)
   // With rewards and predictions in [0, 1], a correction is at most the largest weight either way.
-  const [least, most] = estimator === 'ips' ? [0, largest] : estimator === 'dm' ? [0, 1] : [-largest, 1 + largest]
+  const [least, most] = estimator === 'ips' ? [0, largest] : [-largest, 1 + largest]
   return empiricalBernstein(values, least, most, level)
 }
 

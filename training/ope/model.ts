@@ -5,7 +5,10 @@ import type { LoggedChoice } from './logged.ts'
 export type RewardModel = (row: LoggedChoice) => Float64Array
 
 /** Outcomes' worth by which a group leans on the whole, and an arm on all arms. */
-const LEAN = 5
+export const LEAN = 5
+
+/** Parts into which choices are dealt, each predicted from the others. */
+export const FOLDS = 5
 
 /** Returns the means of the rows that are given. */
 export function fitMeans(rows: readonly LoggedChoice[], arms: number): RewardModel {
@@ -35,7 +38,7 @@ export function fitMeans(rows: readonly LoggedChoice[], arms: number): RewardMod
  * Returns predictions for each row by a model that never saw it: the rows are dealt into folds, and each fold is
  * predicted from the others. A model that predicted its own rows would hide its error.
  */
-export function crossFit(rows: readonly LoggedChoice[], arms: number, folds = 5): Float64Array[] {
+export function crossFit(rows: readonly LoggedChoice[], arms: number, folds = FOLDS): Float64Array[] {
   const models = Array.from({ length: folds }, (_, fold) =>
     fitMeans(
       rows.filter((_row, i) => i % folds !== fold),

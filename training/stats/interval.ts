@@ -137,7 +137,8 @@ export function quantileOf(sorted: ArrayLike<number>, q: number): number {
   return low + (high - low) * (place - below)
 }
 
-function requireValues(values: ArrayLike<number>): void {
+/** @throws VT_STATS_EMPTY */
+export function requireValues(values: ArrayLike<number>): void {
   if (values.length === 0) throw noValues('no values')
 }
 

@@ -90,11 +90,14 @@ export function pairedDifference(pairs: readonly Pair[], options: BootstrapOptio
  * Returns the ratio of means, candidate over champion, for costs or times. The interval is that of the paired
  * differences candidate - r x champion: the ratios at which 0 is no surprise (Fieller's way).
  *
- * A ratio of 1.1 says the candidate costs 10 % more. Infinite when the champion costs nothing.
+ * A ratio of 1.1 says the candidate costs 10 % more. Infinite when only the champion costs nothing, 1 when both do.
  */
 export function pairedRatio(pairs: readonly Pair[], options: BootstrapOptions): Interval {
   const level = options.level ?? 0.95
   const base = mean(pairs.map((pair) => pair.champion))
+  if (pairs.every(({ candidate, champion }) => candidate === 0 && champion === 0)) {
+    return { estimate: 1, low: 1, high: 1, level }
+  }
   const estimate = mean(pairs.map((pair) => pair.candidate)) / base
   if (!(base > 0)) return { estimate: Number.POSITIVE_INFINITY, low: 0, high: Number.POSITIVE_INFINITY, level }
   const spread = bootstrapT(

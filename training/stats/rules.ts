@@ -84,14 +84,21 @@ export interface JudgeInput {
 export function judgeSuite(input: JudgeInput): Judgement {
   const rows = [...input.candidate, ...(input.champion ?? [])]
   for (const row of rows) requireFinite(row)
-  const faults = rows.filter((row) => row.infrastructureFault).length
+  const isFault = ({ infrastructureFault }: MeasuredRow) => infrastructureFault
+  const faults = rows.filter(isFault).length
   const allowed = input.faultsAllowed ?? 0.05
-  const share = rows.length === 0 ? 1 : faults / rows.length
-  if (share > allowed) {
-    const reason =
-      rows.length === 0
-        ? 'no verdict: nothing was measured'
-        : `no verdict: ${faults} of ${rows.length} rollouts died of infrastructure (${points(share)}, allowed ${points(allowed)})`
+  // Each side by itself: what died on one of them is not made up for by a sound other.
+  const sides = [input.candidate, input.champion ?? []].map((side) => ({ died: side.filter(isFault).length, of: side.length }))
+  const reason =
+    rows.length === 0
+      ? 'no verdict: nothing was measured'
+      : sides
+          .filter(({ died, of }) => died > allowed * of)
+          .map(
+            ({ died, of }) =>
+              `no verdict: ${died} of ${of} rollouts died of infrastructure (${points(died / of)}, allowed ${points(allowed)})`,
+          )[0]
+  if (reason !== undefined) {
     return { verdict: 'inconclusive', reasons: [reason], findings: [], rollouts: rows.length, faults }
   }
   const findings = input.rules.map((rule, i) => judgeRule(rule, input, input.random.split(`rule ${i} ${rule.rule}`)))
@@ -120,6 +127,8 @@ function judgeRule(rule: Rule, input: JudgeInput, random: Random): RuleFinding {
       const interval = isPassFail(scores)
         ? wilson(scores.filter((score) => score === 1).length, scores.length, 2 * rule.level - 1)
         : distrustful(scores, bootstrap(rule.level))
+      const little = isPassFail(scores) ? undefined : tooLittle(scores.length, interval, 1 - rule.level)
+      if (little !== undefined) return nothing(rule.rule, little)
       const passed = interval.low >= rule.at
       return {
         rule: rule.rule,
@@ -180,6 +189,8 @@ function overSeeds(rule: Extract<Rule, { rule: 'seeds' }>, rows: readonly Measur
   for (const row of rows) bySeed.set(row.seed, [...(bySeed.get(row.seed) ?? []), row.score])
   if (bySeed.size < rule.least) return nothing('seeds', `${bySeed.size} seeds were run, ${rule.least} are needed`)
   const interval = stratifiedInterquartileMean([[...bySeed.values()].map(mean)], options)
+  const little = tooLittle(bySeed.size, interval, 1 - rule.level, 'seeds')
+  if (little !== undefined) return nothing('seeds', little)
   const passed = interval.low >= rule.at
   return {
     rule: 'seeds',
@@ -201,6 +212,8 @@ function ratio(
   const pairs = pairCases(measured(candidate), measured(champion))
   if (pairs.length < 2) return nothing('ratio', `${rule.of} was measured for ${pairs.length} cases of both`)
   const interval = pairedRatio(pairs, options)
+  const little = tooLittle(pairs.length, interval, 1 - rule.level)
+  if (little !== undefined) return nothing('ratio', little)
   const passed = interval.high <= rule.most
   return {
     rule: 'ratio',
@@ -217,6 +230,8 @@ function notWorse(rule: Extract<Rule, { rule: 'non-inferiority' }>, pairs: reado
     options,
     isPassFail(pairs.flatMap((pair) => [pair.candidate, pair.champion])) ? 1 : undefined,
   )
+  const little = tooLittle(pairs.length, interval, 1 - rule.level)
+  if (little !== undefined) return nothing(rule.rule, little)
   const passed = interval.low > -rule.margin
   return {
     rule: 'non-inferiority',
@@ -245,6 +260,8 @@ function better(rule: Extract<Rule, { rule: 'superiority' }>, pairs: readonly Pa
       n: pairs.length,
     }
   }
+  const little = tooLittle(pairs.length, interval, (1 - rule.level) / 2)
+  if (little !== undefined) return nothing(rule.rule, little)
   const passed = interval.low > 0
   const deviation = Math.sqrt(pairs.reduce((sum, pair) => sum + (gainOf(pair) - interval.estimate) ** 2, 0) / (pairs.length - 1))
   return {
@@ -266,6 +283,22 @@ function distrustful(values: readonly number[], options: Bootstrap, range?: numb
   const others = 1 - power((1 - options.level) / 2, 1 / values.length)
   const { estimate } = interval
   return { ...interval, low: estimate - (estimate + range) * others, high: estimate + (range - estimate) * others }
+}
+
+/** Of normal values an interval of two holds the truth in 85 of 100, one of three in 95. */
+const FEWEST = 3
+
+/**
+ * Returns why so many values are no ground for a verdict; undefined when they are.
+ *
+ * Values that are all alike give an interval without width. It counts once so many on one side of the median would be a
+ * surprise: n of them come about by luck with a chance of 1/2^n, which has to be at most the bound's own chance of error.
+ */
+function tooLittle(n: number, { low, high }: Interval, tail: number, what = 'cases'): string | undefined {
+  if (n < FEWEST) return `${n} ${what} are too few for an interval`
+  // The levels of configuration are written in tenths of per cents; 1 - 0.95 is not 0.05 to the last bit.
+  if (high > low || 0.5 ** n <= tail + 1e-12) return undefined
+  return `${n} ${what} that are all alike do not tell how far others may lie`
 }
 
 function nothing(rule: Rule['rule'], why: string): RuleFinding {

@@ -1,14 +1,16 @@
 /** Scores over training seeds: what a method gives, not what its luckiest run gave. */
 import { ValuetrainError } from '../../core/errors.ts'
 import { normalQuantile, studentQuantile } from './distributions.ts'
-import { type BootstrapOptions, type Interval, quantileOf } from './interval.ts'
+import { type BootstrapOptions, type Interval, quantileOf, requireValues } from './interval.ts'
 
 /**
  * Returns the interquartile mean: the mean of the middle half, the quarters' borders counted by their share.
  *
+ * @throws VT_STATS_EMPTY
  * @see Agarwal et al. 2021, Deep RL at the edge of the statistical precipice, arXiv:2108.13264
  */
 export function interquartileMean(values: ArrayLike<number>): number {
+  requireValues(values)
   const sorted = Float64Array.from(values).sort()
   return middleMean(sorted)
 }
