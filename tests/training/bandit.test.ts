@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../core/canonical.ts'
 import {
   type Bandit,
   type Context,
@@ -13,8 +14,9 @@ import {
   requirePropensities,
 } from '../../training/bandit/index.ts'
 import { Ridge } from '../../training/bandit/ridge.ts'
-import { randomFrom } from '../../training/random.ts'
+import { randomAt, randomFrom } from '../../training/random.ts'
 import type { Random } from '../../training/types.ts'
+import { FULL, tell } from './simulate.ts'
 
 const FEATURES = 5
 const bandits: [string, () => Bandit][] = [
@@ -91,6 +93,36 @@ describe.each(bandits)('%s', (name, make) => {
     expect(second.state()).toEqual(whole.state())
     const context = drawCase(random)
     expect(second.propensities(context)).toEqual(whole.propensities(context))
+  })
+
+  it('ends with the same state and the same choices wherever it was interrupted', () => {
+    const rounds = FULL ? 50 : 5
+    const [length, random] = [120, randomFrom(`interrupt ${name}`)]
+    /** Chooses and learns from what came of it; at each cut all that goes on is what was written down. */
+    const ran = (cuts: ReadonlySet<number>) => {
+      let [bandit, draws] = [make(), randomFrom(name)]
+      const chosen: number[] = []
+      for (let n = 0; n < length; n++) {
+        if (cuts.has(n)) {
+          const written = JSON.stringify({ bandit: bandit.state(), draws: [...draws.state()] })
+          const { bandit: state, draws: words } = JSON.parse(written)
+          bandit = make()
+          bandit.restore(state)
+          draws = randomAt(Uint32Array.from(words))
+        }
+        const context = drawCase(draws)
+        const { arm } = choose(bandit, context, draws)
+        bandit.update(context, arm, rewardOf(draws, context.kind, arm))
+        chosen.push(arm)
+      }
+      return digestOf({ state: bandit.state(), chosen })
+    }
+    const due = ran(new Set())
+    for (let round = 0; round < rounds; round++) {
+      const cuts = new Set(Array.from({ length: 1 + random.below(3) }, () => random.below(length)))
+      expect({ cuts: [...cuts], digest: ran(cuts) }).toEqual({ cuts: [...cuts], digest: due })
+    }
+    tell(`G6 ${name}: ${rounds} of ${rounds} interruptions end with ${due.slice(0, 12)}`)
   })
 
   it('refuses what is no outcome and no state of its own', () => {

@@ -10,7 +10,7 @@ import {
   type SweepConfigInput,
   type TrialResult,
 } from '../../training/sweep/index.ts'
-import { FULL } from './simulate.ts'
+import { FULL, tell } from './simulate.ts'
 
 const real = (low: number, high: number, log = false) => ({ kind: 'real' as const, low, high, log })
 
@@ -101,6 +101,7 @@ describe('the tree-structured Parzen estimator', () => {
 
 describe('a sweep', () => {
   it('proposes the same trials whoever is done first, and goes on from results as if it had not stopped', () => {
+    const numRuns = FULL ? 100 : 8
     fc.assert(
       fc.property(fc.infiniteStream(fc.nat(2)), fc.integer({ min: 1, max: 29 }), (picks, cut) => {
         const config: SweepConfigInput = { space: BRANIN, trials: 30, parallel: 3, seed: 5, direction: 'minimize' }
@@ -119,8 +120,9 @@ describe('a sweep', () => {
         }
         expect(sweep.results()).toEqual(inOrder)
       }),
-      { numRuns: FULL ? 100 : 8 },
+      { numRuns },
     )
+    tell(`G6 sweep: ${numRuns} of ${numRuns} interruptions end with the same trials and results`)
   })
 
   it('goes over every point of a grid', () => {
