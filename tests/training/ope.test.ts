@@ -7,7 +7,7 @@ import { generateOutcomeTable, parseOutcomeTable } from '../../training/router/t
 import type { Random } from '../../training/types.ts'
 import { byChance, FULL, shareOf, tell } from './simulate.ts'
 
-if (FULL) vi.setConfig({ testTimeout: 600_000 })
+if (FULL) vi.setConfig({ testTimeout: 3_600_000 })
 
 const options = (seed: number | string = 1) => ({ random: randomFrom(seed), resamples: 300 })
 
@@ -179,7 +179,7 @@ describe('on a table of outcomes', () => {
         const reward = worth[at]?.[arm] as number
         return { arm, reward, propensity: logging[arm] as number, target, group: table.rows[at]?.group as string }
       })
-      const report = ope.estimateOffPolicy(rows, { random: random.split('estimate'), resamples: FULL ? 300 : 100 })
+      const report = ope.estimateOffPolicy(rows, { random: random.split('estimate'), resamples: FULL ? 200 : 100 })
       for (const { estimator, estimate, low, high } of Object.values(report.estimates)) {
         squared[estimator] += (estimate - worthOfJudged) ** 2 / repetitions
         if (low <= worthOfJudged && worthOfJudged <= high) covered[estimator] += 1 / repetitions

@@ -69,46 +69,46 @@ export function openRefit(
   const arm = Uint32Array.from(rows, (row) => row.arm)
   const reward = Float64Array.from(rows, (row) => row.reward)
   const target = Float64Array.from(rows.flatMap((row) => Array.from(row.target)))
-  // One table a fold, and the model of each fold by what the other tables have.
+  // A table for each fold and one of all; a fold's model is learned from what all have and it has not.
   const [count, sum, model] = [0, 0, 0].map(() => new Float64Array(FOLDS * cells)) as [Float64Array, Float64Array, Float64Array]
-  const [ofGroup, ofArm] = [new Float64Array(2 * cells), new Float64Array(2 * arms)]
+  const [allCount, allSum] = [new Float64Array(cells), new Float64Array(cells)]
+  const [armCount, armSum, ofArm] = [new Float64Array(arms), new Float64Array(arms), new Float64Array(arms)]
 
   function tally(drawn: Uint32Array): void {
-    count.fill(0)
-    sum.fill(0)
-    for (let k = 0; k < drawn.length; k++) {
+    for (const table of [count, sum, allCount, allSum]) table.fill(0)
+    for (let k = 0, fold = 0; k < drawn.length; k++, fold = fold + 1 === FOLDS ? 0 : fold + 1) {
       const i = drawn[k] as number
-      const cell = (k % FOLDS) * cells + (group[i] as number) * arms + (arm[i] as number)
-      count[cell] = (count[cell] as number) + 1
-      sum[cell] = (sum[cell] as number) + (reward[i] as number)
+      const cell = (group[i] as number) * arms + (arm[i] as number)
+      count[fold * cells + cell] = (count[fold * cells + cell] as number) + 1
+      sum[fold * cells + cell] = (sum[fold * cells + cell] as number) + (reward[i] as number)
+    }
+    for (let fold = 0; fold < FOLDS; fold++) {
+      for (let cell = 0; cell < cells; cell++) {
+        allCount[cell] = (allCount[cell] as number) + (count[fold * cells + cell] as number)
+        allSum[cell] = (allSum[cell] as number) + (sum[fold * cells + cell] as number)
+      }
     }
   }
 
-  function learn(without: number): void {
-    ofGroup.fill(0)
-    ofArm.fill(0)
+  function learn(fold: number): void {
+    armCount.fill(0)
+    armSum.fill(0)
     let [n, whole] = [0, 0]
-    for (let fold = 0; fold < FOLDS; fold++) {
-      if (fold === without) continue
-      for (let cell = 0; cell < cells; cell++) {
-        const seen = count[fold * cells + cell] as number
-        if (seen === 0) continue
-        const total = sum[fold * cells + cell] as number
-        const a = 2 * (cell % arms)
-        n += seen
-        whole += total
-        ofArm[a] = (ofArm[a] as number) + seen
-        ofArm[a + 1] = (ofArm[a + 1] as number) + total
-        if (cell < arms) continue
-        ofGroup[2 * cell] = (ofGroup[2 * cell] as number) + seen
-        ofGroup[2 * cell + 1] = (ofGroup[2 * cell + 1] as number) + total
-      }
+    for (let cell = 0, a = 0; cell < cells; cell++, a = a + 1 === arms ? 0 : a + 1) {
+      const seen = (allCount[cell] as number) - (count[fold * cells + cell] as number)
+      const total = (allSum[cell] as number) - (sum[fold * cells + cell] as number)
+      n += seen
+      whole += total
+      armCount[a] = (armCount[a] as number) + seen
+      armSum[a] = (armSum[a] as number) + total
     }
     const mean = whole / Math.max(1, n)
-    for (let cell = 0; cell < cells; cell++) {
-      const a = 2 * (cell % arms)
-      const inAll = (LEAN * mean + (ofArm[a + 1] as number)) / (LEAN + (ofArm[a] as number))
-      model[without * cells + cell] = (LEAN * inAll + (ofGroup[2 * cell + 1] as number)) / (LEAN + (ofGroup[2 * cell] as number))
+    for (let a = 0; a < arms; a++) ofArm[a] = (LEAN * mean + (armSum[a] as number)) / (LEAN + (armCount[a] as number))
+    for (let cell = 0, a = 0; cell < cells; cell++, a = a + 1 === arms ? 0 : a + 1) {
+      const at = fold * cells + cell
+      const seen = cell < arms ? 0 : (allCount[cell] as number) - (count[at] as number)
+      const total = cell < arms ? 0 : (allSum[cell] as number) - (sum[at] as number)
+      model[at] = (LEAN * (ofArm[a] as number) + total) / (LEAN + seen)
     }
   }
 
@@ -116,9 +116,9 @@ export function openRefit(
     tally(drawn)
     for (let fold = 0; fold < FOLDS; fold++) learn(fold)
     let total = 0
-    for (let k = 0; k < drawn.length; k++) {
+    for (let k = 0, fold = 0; k < drawn.length; k++, fold = fold + 1 === FOLDS ? 0 : fold + 1) {
       const i = drawn[k] as number
-      const at = (k % FOLDS) * cells + (group[i] as number) * arms
+      const at = fold * cells + (group[i] as number) * arms
       for (let a = 0; a < arms; a++) total += (target[i * arms + a] as number) * (model[at + a] as number)
       const weight = weights[i] as number
       if (weight <= switchAt) total += weight * ((reward[i] as number) - (model[at + (arm[i] as number)] as number))
