@@ -20,6 +20,7 @@ import {
 } from '../../training/serve/index.ts'
 import type { PolicyModel } from '../../training/types.ts'
 import { emptyFolder } from './runs.ts'
+import { FULL, tell } from './simulate.ts'
 
 /** A policy that prefers one action, whatever it sees. */
 function preferring(action: number): PolicyModel {
@@ -268,9 +269,22 @@ describe('the split', () => {
         },
       ),
     )
-    const share =
-      Array.from({ length: 4_000 }, (_, n) => armOf('p', `${n}`, 0.25)).filter((arm) => arm === 'challenger').length / 4_000
-    expect(Math.abs(share - 0.25)).toBeLessThan(0.03)
+  })
+
+  it('gives the challenger its share of 10,000 keys within a point, through the server in the whole run', async () => {
+    const inUse = use('a', 0, 1)
+    for (const share of [0.1, 0.25, 0.5]) {
+      const { post } = await serving({ load: async () => inUse, share })
+      const arms: unknown[] = []
+      while (arms.length < 10_000) {
+        const keys = Array.from({ length: 50 }, (_, n) => `issue-${arms.length + n}`)
+        const asked = FULL ? keys.map(async (key) => (await post('/decide', { observation: [0, 0], key })).body.arm) : undefined
+        arms.push(...(asked === undefined ? keys.map((key) => armOf('choice', key, share)) : await Promise.all(asked)))
+      }
+      const given = arms.filter((arm) => arm === 'challenger').length / arms.length
+      tell(`G21 share ${share}: ${(100 * given).toFixed(2)} % of ${arms.length} ${FULL ? 'requests' : 'keys'} to the challenger`)
+      expect(Math.abs(given - share)).toBeLessThan(0.01)
+    }
   })
 })
 

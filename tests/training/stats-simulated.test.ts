@@ -102,7 +102,8 @@ describe('A/A: two that are alike', () => {
       stats.holm(family(random)).some(({ rejected }) => rejected),
     )
     const raw = shareOf('A/A family of 8 without', REPETITIONS, (random) => family(random).some(({ p }) => p <= 0.05))
-    expect(corrected).toBeLessThanOrEqual(FULL ? 0.05 : 0.05 + byChance(0.05, 8 * REPETITIONS))
+    // Eight independent ones come to 1 - (1 - 0.05 / 8)^8 = 4.89 %, so near to 5 that chance may lead beyond it.
+    expect(corrected).toBeLessThanOrEqual(0.05 + byChance(0.05, 8 * REPETITIONS))
     expect(raw).toBeGreaterThan(0.2)
   })
 
