@@ -62,6 +62,30 @@ describe('learning from records of mixed quality', () => {
     expect(meanReturn(model, 10)).toBeGreaterThanOrEqual(475)
   })
 
+  it('learns conservatively from what was earned, and nothing from rewards that are shuffled', () => {
+    const KINDS = 4
+    const box = { kind: 'box' as const, shape: [KINDS], low: Array(KINDS).fill(0), high: Array(KINDS).fill(1) }
+    const spec = { id: 'Answers-v1', observation: box, action: { kind: 'discrete' as const, n: KINDS }, maxSteps: 1 }
+    const seen = (kind: number) => Float32Array.from({ length: KINDS }, (_, n) => (n === kind ? 1 : 0))
+    const random = randomFrom('answers')
+    // Answers drawn evenly: there is nothing to clone, only to earn.
+    const answers = Array.from({ length: 600 }, (): RecordedEpisode => {
+      const [kind, action] = [random.below(KINDS), random.below(KINDS)]
+      return [{ observation: seen(kind), action, reward: action === kind ? 1 : 0, next: seen(kind), terminated: true }]
+    })
+    const given = datasetOf(spec, answers)
+    const right = (rewards: Float64Array) => {
+      const { model } = learnConservatively({ ...given, rewards }, { updates: 400, caution: 0.1, hidden: [16] })
+      const policy = policyOf(model)
+      const kinds = Array.from({ length: KINDS }, (_, kind) => kind)
+      return kinds.filter((kind) => policy.act(seen(kind), random, true).action === kind).length
+    }
+    expect(right(given.rewards)).toBe(KINDS)
+    const shuffled = given.rewards.slice()
+    random.shuffle(shuffled)
+    expect(right(shuffled)).toBeLessThan(KINDS - 1)
+  })
+
   it('learns nothing when nothing is updated, when actions are permuted, and from random pushes alone', () => {
     expect(meanReturn(cloneBehaviour(data, { updates: 1, rate: 1e-12 }).model, 5)).toBeLessThan(200)
     const actions = data.actions.slice()

@@ -14,7 +14,7 @@ import * as router from '../../training/router/index.ts'
 import { checkRoutingConfig, parseAnyTrainConfig } from '../../training/router/train/config.ts'
 import { executeRouting, type RoutingOrder } from '../../training/router/train/execute.ts'
 import { makeRepository } from '../support/repository.ts'
-import { emptyFolder } from './runs.ts'
+import { emptyFolder, policiesIn } from './runs.ts'
 import { FULL } from './simulate.ts'
 
 const ARMS = ['agent:cheap', 'agent:strong']
@@ -107,6 +107,7 @@ describe('the log as data', () => {
     const plans = algorithm === 'cascade' || algorithm === 'cql'
     if (plans) expect(outcome.verdict.candidate).toBeGreaterThan(0.8)
     else expect(outcome.verdict.verdict).toBe(algorithm === 'clone' ? 'fail' : 'pass')
+    expect(await policiesIn(order.root, outcome.folder)).toEqual(['candidate', 'untrained', 'random'])
     const read = (name: string) => readFile(join(order.root, outcome.folder, name))
     const isNetwork = algorithm === 'clone' || algorithm === 'cql'
     const files = {

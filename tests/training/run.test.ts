@@ -32,7 +32,7 @@ import {
 } from '../../training/run/index.ts'
 import { jsonl } from '../../training/run/journal.ts'
 import { keptRows, rowsWithin } from '../../training/run/thin.ts'
-import { bytesOf, emptyFolder, interrupted, orderOf, tiny } from './runs.ts'
+import { bytesOf, emptyFolder, interrupted, orderOf, policiesIn, tiny } from './runs.ts'
 
 async function done(order: RunOrder) {
   const outcome = await executeRun(order)
@@ -48,6 +48,8 @@ describe('a run', () => {
     const [a, b] = await Promise.all([orderOf(config), orderOf(config)])
     const [first, second] = [await done(a), await done(b)]
     expect(await bytesOf(a.root, first.folder)).toEqual(await bytesOf(b.root, second.folder))
+    // However it was judged, it can be seen what no training at all comes to.
+    expect(await policiesIn(a.root, first.folder)).toEqual(['candidate', 'untrained', 'random'])
     const prepared = await prepareRun(config, a, { champion: null, arithmetic: 'exact' })
     expect(first.run).toBe(prepared.id)
     expect(await prepareRun(tiny({ gamma: 0.5 }), a, { champion: null, arithmetic: 'exact' })).not.toMatchObject({

@@ -82,3 +82,9 @@ export async function bytesOf(root: string, folder: string): Promise<Record<stri
   const contents = await Promise.all(names.map(async (name) => [name, sha256(await readFile(join(root, folder, name)))]))
   return Object.fromEntries(contents)
 }
+
+/** Returns the policies that a report's table of scores names, in its order; a policy without a score is none. */
+export async function policiesIn(root: string, folder: string): Promise<string[]> {
+  const report = await readFile(join(root, folder, 'REPORT.md'), 'utf8')
+  return [...report.matchAll(/^\| (candidate|champion|untrained|random) \| -?\d[\d.]* \|$/gm)].map(([, name]) => name as string)
+}
