@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../core/clock.ts'
 import { earlyStop } from '../../training/run/early-stop.ts'
-import { executeRun, prepareRun, type RunOrder, type TrainConfig } from '../../training/run/index.ts'
+import { executeRun, type Progress, prepareRun, type RunOrder, type TrainConfig } from '../../training/run/index.ts'
 import type { Metrics } from '../../training/types.ts'
 import { bytesOf, interrupted, orderOf, tiny } from './runs.ts'
 
@@ -62,8 +63,16 @@ describe('a run that stops early', () => {
   }
 
   it('says after how many steps and why, in its report, its evaluation and its events', async () => {
-    const order = await orderOf(stopping({ stopAt: 1 }))
+    let last: Progress | undefined
+    let now = 0
+    const clock = { ...systemClock, monotonic: () => (now += 1_000) }
+    const onProgress = (progress: Progress) => {
+      last = progress
+    }
+    const order = await orderOf(stopping({ stopAt: 1 }), { clock, onProgress })
     const run = await done(order)
+    // Nothing more is waited for of learners that have stopped.
+    expect(last).toMatchObject({ state: 'evaluating', steps: 512, totalSteps: 512, etaMs: 0 })
     const { seeds } = JSON.parse(await run.read('eval.json')) as { seeds: { seed: number; stopped?: object }[] }
     for (const { seed, stopped } of seeds) {
       expect(stopped).toEqual({

@@ -18,6 +18,8 @@ export interface Meter {
   ms(): number
   /** Notes where a learner stands, reports now and then, and lets others have a turn. */
   tick(state: RunState, seed: number, steps: number, returnMean?: number): Promise<void>
+  /** Notes that a learner has stopped before its end, so that nothing more of it is waited for. */
+  ended(seed: number, steps: number): void
   /** Returns the error of a run over its budget (T406). */
   overBudget(): ValuetrainError | undefined
 }
@@ -30,7 +32,7 @@ export function openMeter({ config, clock, onProgress }: RunOrder, run: string, 
   const usd = () => (ms() / 3_600_000) * config.limits.usdPerHour
   const stepsAt = new Map<number, { first: number; now: number }>()
   let [breath, reported] = [started, Number.NEGATIVE_INFINITY]
-  const totalSteps = config.settings.totalSteps * config.seeds
+  const wantedOf = new Map(seedsOf(config).map((seed) => [seed, config.settings.totalSteps]))
   const done = () => {
     const seeds = [...stepsAt.values()]
     return { steps: sum(seeds.map(({ now }) => now)), here: sum(seeds.map(({ first, now }) => now - first)) }
@@ -46,7 +48,7 @@ export function openMeter({ config, clock, onProgress }: RunOrder, run: string, 
         reported = now
         const { steps: all, here } = done()
         const rate = now > started ? (1000 * here) / (now - started) : 0
-        const left = seedsOf(config).length * config.settings.totalSteps - all
+        const totalSteps = sum([...wantedOf.values()])
         onProgress({
           run,
           state,
@@ -54,7 +56,7 @@ export function openMeter({ config, clock, onProgress }: RunOrder, run: string, 
           steps: all,
           totalSteps,
           stepsPerSecond: rate,
-          etaMs: rate > 0 ? (1000 * left) / rate : undefined,
+          etaMs: rate > 0 ? (1000 * (totalSteps - all)) / rate : undefined,
           usd: usd(),
           returnMean,
         })
@@ -63,6 +65,9 @@ export function openMeter({ config, clock, onProgress }: RunOrder, run: string, 
         await nextTurn()
         breath = clock.monotonic()
       }
+    },
+    ended(seed, steps) {
+      wantedOf.set(seed, steps)
     },
     overBudget() {
       const { minutes, usd: most } = config.limits

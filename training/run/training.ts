@@ -44,6 +44,7 @@ export async function trainSeed(
     let savedAt = learner.steps
     let best = saved?.best
     let stopped = learner.done ? undefined : earlyStop(evaluation, rows)
+    if (stopped !== undefined) meter.ended(seed, stopped.steps)
     await meter.tick('running', seed, learner.steps)
     while (!learner.done && stopped === undefined) {
       const before = learner.steps
@@ -59,7 +60,10 @@ export async function trainSeed(
       for (const anomaly of watch(row)) await journal.note('anomaly', { run: id, seed, steps: row.steps, ...anomaly })
       await meter.tick('running', seed, learner.steps, metrics.return_mean)
       stopped = learner.done ? undefined : earlyStop(evaluation, rows)
-      if (stopped !== undefined) await journal.note('note', { run: id, what: 'stopped early', ...stopped })
+      if (stopped !== undefined) {
+        meter.ended(seed, stopped.steps)
+        await journal.note('note', { run: id, what: 'stopped early', ...stopped })
+      }
       const over = meter.overBudget()
       const ended = learner.done || stopped !== undefined
       if (signal.aborted || over !== undefined || ended || learner.steps - savedAt >= every) {
