@@ -20,7 +20,7 @@ export async function trainRouter(
   context: Context,
   place: TrainingPlace,
   named: { config: RoutingConfig; source: string },
-  { plan, json }: { plan: boolean; json: boolean },
+  { plan, json, resumes }: { plan: boolean; json: boolean; resumes: string | undefined },
 ): Promise<RunPlan | RunOutcome> {
   const { config, source } = named
   const common = {
@@ -34,6 +34,7 @@ export async function trainRouter(
   const display = trainingDisplay(context, { json })
   const order: RoutingOrder = {
     ...common,
+    resumes,
     stateDir: place.stateDir,
     store: place.runs.store,
     provenance: await provenanceOf(place.git, source),

@@ -16,7 +16,7 @@ import { argument, defineCommand, flag } from '../command.ts'
 import type { Context } from '../context.ts'
 import { paintFor } from '../display/paint.ts'
 import { table } from '../display/text.ts'
-import { decisionsOf } from '../train-router.ts'
+import { decisionsOf, refuseRouter } from '../train-router.ts'
 import { configNamed, openTraining, outputPath } from '../training.ts'
 
 export default defineCommand({
@@ -40,6 +40,7 @@ export default defineCommand({
     })
     const sweep = parseSweepFile(text, args.file)
     const { config } = await configNamed(sweep.config, context, place.root)
+    if (isRouting(config) && (flags.backend ?? 'auto') !== 'auto') throw refuseRouter(config, '--backend')
     const outcome = await runSweep({
       sweep,
       searched: isRouting(config)

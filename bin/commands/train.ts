@@ -46,6 +46,13 @@ export default defineCommand({
   json: true,
   async run(context, { args, flags }) {
     const place = await openTraining(context)
+    const beside = args.config ?? flags.seeds
+    if (flags.resume !== undefined && beside !== undefined) {
+      throw usageError(
+        `--resume goes on with what run ${flags.resume} was begun with, and ${beside} is something else`,
+        'give one of the two',
+      )
+    }
     const named = await namedConfig(context, place, args.config, flags.resume)
     if (flags.seeds !== undefined) {
       named.config = checkAnyTrainConfig({ ...named.config, seeds: flags.seeds }, named.source)
@@ -54,7 +61,17 @@ export default defineCommand({
     const told = { source, json: flags.json }
     if (isRouting(config)) {
       if (flags.fix) throw refuseRouter(config, '--fix')
-      const result = await trainRouter(context, place, { config, source }, { plan: flags.plan, json: flags.json })
+      if ((flags.backend ?? 'auto') !== 'auto') throw refuseRouter(config, '--backend')
+      const result = await trainRouter(
+        context,
+        place,
+        { config, source },
+        {
+          plan: flags.plan,
+          json: flags.json,
+          resumes: flags.resume,
+        },
+      )
       return 'writes' in result ? printPlan(result, context, flags.json) : printOutcome(result, context, told)
     }
     if (flags.fix) return applyFix(context, place, { config, source, file }, await lastDiagnosis(place, config), flags.json)
@@ -70,6 +87,7 @@ export default defineCommand({
     display.say(`backend ${backends.reason}`)
     try {
       const outcome = await executeRun({
+        resumes: flags.resume,
         store: place.runs.store,
         config,
         root: place.root,

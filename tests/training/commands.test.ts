@@ -195,6 +195,8 @@ describe('the commands of training', () => {
     const both = expect.stringContaining('restore them with `git restore .valuetrain/training`')
     expect(await terminal.run('runs', 'list')).toMatchObject({ code: 3, stdout: 'no runs\n', stderr: both })
     await writeFile(join(dir, '.git/valuetrain/training', first.run, 'order.json'), '{')
+    const two = await terminal.run('train', 'train.yaml', '--resume', first.run)
+    expect(two).toMatchObject({ code: 2, stderr: expect.stringContaining('and train.yaml is something else') })
     const torn = expect.stringContaining('its order.json is no JSON')
     expect(await terminal.run('train', '--resume', first.run)).toMatchObject({ code: 3, stderr: torn })
   })

@@ -209,6 +209,24 @@ describe('a run', () => {
     ).toMatchObject({ state: 'done' })
   })
 
+  it('goes on as the run that was named, or not at all: what changed since it was begun is named', async () => {
+    const config = tiny({}, { checkpointSteps: 128, data: ['table.csv'] })
+    const order = await orderOf(config)
+    await writeFile(join(order.root, 'table.csv'), 'a\n')
+    const stop = new AbortController()
+    const backends = interrupted(order.backends, 3, () => stop.abort())
+    const { run } = await executeRun({ ...order, backends, signal: stop.signal })
+    await writeFile(join(order.root, 'table.csv'), 'b\n')
+    await expect(executeRun({ ...order, resumes: run })).rejects.toMatchObject({
+      code: 'VT_RUN_INPUTS',
+      kind: 'config',
+      message: expect.stringMatching(new RegExp(`^run ${run} cannot go on: data.table.csv changed since, and it would be run `)),
+    })
+    expect(await readdir(join(order.stateDir, 'training'))).toEqual([run])
+    await writeFile(join(order.root, 'table.csv'), 'a\n')
+    expect(await done({ ...order, resumes: run })).toMatchObject({ run })
+  })
+
   it('keeps what it has when a checkpoint cannot be written', async () => {
     const order = await orderOf(tiny())
     const { id } = await prepareRun(order.config, order, { champion: null, arithmetic: 'exact' })

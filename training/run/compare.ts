@@ -111,7 +111,8 @@ export function matches(stored: StoredRun, terms: readonly string[]): boolean {
   })
 }
 
-function flatten(value: unknown, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
+/** Returns the leaves of nested mappings by dotted key. */
+export function flatten(value: unknown, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     for (const [key, inner] of Object.entries(value)) flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into)
   } else into.set(prefix, value)

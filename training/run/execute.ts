@@ -60,7 +60,7 @@ export async function executeRun(order: RunOrder): Promise<RunOutcome> {
   const given = { champion: order.champion?.version ?? null, arithmetic: backends.arithmetic }
   const prepared = await prepareRun(order.config, order, given)
   const facts = { backend: backends.name, why: backends.reason }
-  return atDesk(order, prepared.id, facts, (journal) => work(order, prepared, journal))
+  return atDesk(order, prepared, facts, (journal) => work(order, prepared, journal))
 }
 
 async function work(order: RunOrder, prepared: PreparedRun, journal: Journal): Promise<RunOutcome> {

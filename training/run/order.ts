@@ -39,6 +39,8 @@ export interface RunOrder extends Surroundings {
   signal: AbortSignal
   onProgress: (progress: Progress) => void
   onEvent?: Listener
+  /** The run that is to go on, where one was named: no other is begun in its stead. */
+  resumes?: string | undefined
 }
 
 /** Where a run is; for a live line and for programs. */

@@ -39,6 +39,8 @@ export interface RoutingOrder {
   signal: AbortSignal
   onProgress: (progress: Progress) => void
   onEvent?: Listener
+  /** The run that is to go on, where one was named. */
+  resumes?: string | undefined
   /** The decisions that the sessions in git hold; called for a configuration that learns from them. */
   decisions: () => Promise<readonly TicketLog[]>
   /** Keeps what is too large for the tree. */
@@ -63,7 +65,7 @@ const CHECKPOINTS = 10
  */
 export async function executeRouting(order: RoutingOrder): Promise<RunOutcome> {
   const prepared = await prepareRouting(order)
-  return atDesk(order, prepared.id, { backend: 'none' }, (journal) => work(order, prepared, journal))
+  return atDesk(order, prepared, { backend: 'none' }, (journal) => work(order, prepared, journal))
 }
 
 /** Returns what a run would do; its data is read, nothing is learned. */
