@@ -38,6 +38,15 @@ export async function isAncestor(git: Git, a: string, b: string): Promise<boolea
   return (await git.run(args, { okExit: [0, 1] })).code === 0
 }
 
+/** Returns the id of a revision's whole root tree. @throws VT_GIT when the revision names no tree */
+export async function rootTree(git: Git, treeish: string): Promise<string> {
+  const name = `${requireRevision(treeish)}^{tree}`
+  const found = await git.objects?.look(name)
+  // Where there is none, git says why.
+  if (found !== undefined && found !== 'missing') return found.id
+  return git.text(['rev-parse', '--verify', '--end-of-options', name])
+}
+
 /** Folders under `.valuetrain` that hold the record of the work and are no part of what is judged. */
 const RECORDS = new Set(['tickets', 'issues'])
 
@@ -48,7 +57,7 @@ const RECORDS = new Set(['tickets', 'issues'])
  * @throws VT_GIT when the revision names no tree
  */
 export async function subjectTree(git: Git, treeish: string): Promise<string> {
-  const root = await git.fields(['ls-tree', '-z', '--full-tree', requireRevision(treeish)])
+  const root = await linesOf(git, `${requireRevision(treeish)}^{tree}`)
   // What a listing comes to never changes, and its objects are in this repository by then.
   const key = `${git.dir}\0${sha256(root.join('\0'))}`
   const known = subjects.get(key)
@@ -63,9 +72,9 @@ const subjects = new Map<string, string>()
 
 async function subjectOf(git: Git, treeish: string, root: readonly string[]): Promise<string> {
   const folder = root.findIndex((line) => /^040000 tree [0-9a-f]+\t\.valuetrain$/.test(line))
-  const inner = folder < 0 ? [] : await git.fields(['ls-tree', '-z', '--full-tree', idOf(root[folder] as string)])
+  const inner = folder < 0 ? [] : await linesOf(git, idOf(root[folder] as string))
   const kept = inner.filter((line) => !RECORDS.has(nameOf(line)))
-  if (kept.length === inner.length) return git.text(['rev-parse', '--verify', '--end-of-options', `${treeish}^{tree}`])
+  if (kept.length === inner.length) return rootTree(git, treeish)
   const rest = root.filter((_, index) => index !== folder)
   if (kept.length > 0) rest.push(`040000 tree ${await makeTree(git, kept)}\t.valuetrain`)
   return makeTree(git, rest)
@@ -150,7 +159,7 @@ export async function withFile(git: Git, treeish: string, path: string, content:
     const entry = rest.length === 0 ? `100644 blob ${blob}\t${name}` : `040000 tree ${await put(below, rest)}\t${name}`
     return makeTree(git, [...lines.filter((line) => line !== there), entry])
   }
-  const root = await git.text(['rev-parse', '--verify', '--end-of-options', `${requireRevision(treeish)}^{tree}`])
+  const root = await rootTree(git, treeish)
   return put(root, path.split('/'))
 }
 
@@ -182,6 +191,25 @@ export function parseRawDiff(output: string): ChangedPath[] {
 async function makeTree(git: Git, lines: readonly string[]): Promise<string> {
   // A submodule's commit is not in this object store; a blob that a partial clone left out may not be, either.
   return git.text(['mktree', '-z', '--missing'], { input: lines.map((line) => `${line}\0`).join('') })
+}
+
+/** Returns the lines of `ls-tree -z` for a tree, read without a process of its own where that can be. */
+async function linesOf(git: Git, tree: string): Promise<string[]> {
+  const found = await git.objects?.read(tree)
+  if (found === undefined || found === 'missing' || found.type !== 'tree')
+    return git.fields(['ls-tree', '-z', '--full-tree', tree])
+  const idBytes = found.id.length / 2
+  const lines: string[] = []
+  // `<mode> <name>NUL<id>` each; the mode of a folder has no leading zero here.
+  for (let at = 0; at < found.content.length; ) {
+    const end = found.content.indexOf(0, at)
+    const [mode = '', ...name] = found.content.toString('utf8', at, end).split(' ')
+    const id = found.content.toString('hex', end + 1, end + 1 + idBytes)
+    const type = mode === '40000' ? 'tree' : mode === '160000' ? 'commit' : 'blob'
+    lines.push(`${mode.padStart(6, '0')} ${type} ${id}\t${name.join(' ')}`)
+    at = end + 1 + idBytes
+  }
+  return lines
 }
 
 function idOf(line: string): string {

@@ -3,7 +3,7 @@ import type { SubjectKind } from '../core/contracts/gate.ts'
 import { ticketFolder } from '../core/contracts/names.ts'
 import type { Git } from '../core/git.ts'
 import { requireRevision } from '../core/refs.ts'
-import { subjectTree } from '../core/tree.ts'
+import { rootTree, subjectTree } from '../core/tree.ts'
 
 /** Rendered by the conductor from everything else, so it is no part of what approvals and artifact gates are about. */
 export const SUMMARY_FILE = 'change-summary.md'
@@ -53,11 +53,6 @@ export async function workDigest({ git, head, ticket }: Pick<SubjectOf, 'git' | 
   return digestOf({ tree: await subjectTree(git, head), artifacts: await artifactsOf(git, head, ticket) })
 }
 
-/** Returns the id of a revision's whole root tree. */
-export function rootTree(git: Git, treeish: string): Promise<string> {
-  return git.text(['rev-parse', '--verify', '--end-of-options', `${requireRevision(treeish)}^{tree}`])
-}
-
 async function artifactsOf(git: Git, head: string, ticket: string | undefined): Promise<string[]> {
   if (ticket === undefined) return []
   const folder = `${ticketFolder(ticket)}/artifacts/`
@@ -65,6 +60,7 @@ async function artifactsOf(git: Git, head: string, ticket: string | undefined): 
   return lines.filter((line) => !line.endsWith(`\t${folder}${SUMMARY_FILE}`))
 }
 
-function listed(git: Git, head: string, path: string): Promise<string[]> {
+async function listed(git: Git, head: string, path: string): Promise<string[]> {
+  if ((await git.objects?.look(`${requireRevision(head)}:${path.replace(/\/$/, '')}`)) === 'missing') return []
   return git.fields(['ls-tree', '-r', '-z', '--full-tree', requireRevision(head), '--', path])
 }
