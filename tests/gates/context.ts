@@ -4,7 +4,7 @@ import type { Actor, EventInput, EventType, PlacedEntry } from '../../core/contr
 import type { GateSpec } from '../../core/contracts/gate.ts'
 import { countingIds } from '../../core/ids.ts'
 import { openRepository } from '../../core/repository.ts'
-import { readerAt } from '../../core/tree.ts'
+import { readerAt, resolveCommit } from '../../core/tree.ts'
 import { type JudgeContext, openCheckout, resolveGates } from '../../gates/index.ts'
 import { loadMethod } from '../../modes/index.ts'
 import { parseSegment, renderSegment, type Segment } from '../../sessions/index.ts'
@@ -76,8 +76,9 @@ export interface Bench {
 export async function openBench(files: Record<string, string> = {}): Promise<Bench> {
   const repository = await makeRepository({ 'README.md': '# Example\n', 'src/main.mjs': 'export const answer = 41\n', ...files })
   const { git } = repository
-  const base = await git.text(['rev-parse', 'HEAD'])
+  const base = (await resolveCommit(git, 'HEAD')) as string
   await git.run(['switch', '--quiet', '--create', `phase/${TICKET}`])
+  const opened = await openRepository(repository.dir, repository.env)
   return {
     repository,
     base,
@@ -86,8 +87,7 @@ export async function openBench(files: Record<string, string> = {}): Promise<Ben
       const { yaml = '', ...rest } = more
       const at = rest.base ?? base
       const config: Config = rest.config ?? parseConfig(yaml)
-      const opened = await openRepository(repository.dir, repository.env)
-      const head = rest.head ?? (await git.text(['rev-parse', 'HEAD']))
+      const head = rest.head ?? ((await resolveCommit(git, 'HEAD')) as string)
       const env = Object.fromEntries(
         Object.entries(repository.env).filter((pair): pair is [string, string] => pair[1] !== undefined),
       )
