@@ -82,6 +82,12 @@ export function fileError(cause: unknown, done: string, path: string): unknown {
       hint: 'make the folder writable for this user, or choose another place in the configuration',
     })
   }
+  if (code === 'ENOENT' && done === 'read') {
+    return new ValuetrainError('VT_FILE', `${path} could not be read: there is no such file`, {
+      ...options,
+      hint: 'name one that is there, by a path from the folder that the command runs in',
+    })
+  }
   return new ValuetrainError('VT_FILE', `${path} could not be ${done} (${code})`, options)
 }
 

@@ -58,7 +58,7 @@ export async function saveCheckpoint(file: string, state: TrainingState): Promis
   try {
     await writeAtomically(file, encodeCheckpoint(state))
   } catch (cause) {
-    const why = (cause as Error).message
+    const why = reasonOf(cause) === 'VT_DISK_FULL' ? 'the disk is full' : (cause as Error).message
     throw new ValuetrainError('VT_CHECKPOINT_WRITE', `the checkpoint at ${state.steps} steps could not be written: ${why}`, {
       kind: 'environment',
       hint: 'Make room and run the same command again; the checkpoint before it is whole, and nothing committed is touched.',

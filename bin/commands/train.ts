@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { ValuetrainError } from '../../core/errors.ts'
 import type { Diagnosis } from '../../training/errors/index.ts'
 import { policyInUse } from '../../training/policy/index.ts'
@@ -14,6 +14,7 @@ import {
   prepareRun,
   type RunOutcome,
   type RunPlan,
+  recipeNames,
   type TrainConfig,
   workFolder,
 } from '../../training/run/index.ts'
@@ -128,7 +129,10 @@ async function namedConfig(
   resume: string | undefined,
 ): Promise<NamedConfig> {
   if (resume === undefined) {
-    if (word === undefined) throw usageError('the argument CONFIG is missing', 'give a file or a recipe, or --resume RUN')
+    if (word === undefined) {
+      const recipes = (await recipeNames()).join(', ')
+      throw usageError('the argument CONFIG is missing', `give a train.yaml, a recipe (${recipes}), or --resume RUN`)
+    }
     return configNamed(word, context, place.root)
   }
   if (!/^[0-9a-f]{12}$/.test(resume))
@@ -182,9 +186,15 @@ function tellPlan(plan: RunPlan, context: Context): string {
       'can tell',
       `${standardDeviations.toFixed(2)} standard deviations of the score; in pass rate ${points.map((each) => `${each.points.toFixed(1)} points where ${Math.round(100 * each.discordant)} % differ`).join(', ')}`,
     ],
-    ['writes', plan.writes.join(', ')],
+    ['writes', writesOf(plan)],
   ]
   return `${table(rows.map(([name = '', value = '']) => [paint.dim(name), value]))}\nnothing was trained`
+}
+
+/** The folder once, then what will lie in it. */
+function writesOf({ writes }: RunPlan): string {
+  const folder = dirname(writes[0] ?? '')
+  return `${folder}/: ${writes.map((path) => relative(folder, path)).join(', ')}`
 }
 
 function tellOutcome(outcome: RunOutcome, context: Context, source: string): string {
