@@ -465,8 +465,12 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const name = at === '' ? 'the file' : at
   if (issue.code === 'invalid_value') {
     const words = issue.values.map(String)
-    const got = typeof issue.input === 'string' ? didYouMean(issue.input, words) : ''
-    return `${name}: expected one of ${words.join(', ')}${got}`
+    return `${issue.input === undefined ? `${name} is missing` : name}: ${oneOf(words, issue.input)}`
+  }
+  if (issue.code === 'invalid_union' && issue.message.startsWith('Invalid discriminator value')) {
+    const words = [...issue.message.matchAll(/'([^']+)'/g)].map(([, word]) => word as string)
+    const said = issue.input as Record<string, unknown> | undefined
+    return `${name}: ${oneOf(words, said?.[String(issue.path.at(-1))])}`
   }
   // Only the library's own sentences are put another way; a schema that has words of its own is heard.
   if (!OWN_WORDS.test(issue.message)) return `${name}: ${issue.message}`
@@ -480,7 +484,16 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType): string {
     const limit = issue.inclusive === false ? (than === 'least' ? 'above' : 'below') : `at ${than}`
     return `${name}: has to be ${limit} ${bound}, not ${told(issue.input)}`
   }
+  if (issue.code === 'invalid_union') {
+    const known = keysAt(schema, issue.path)
+    const forms = known.length === 0 ? '' : `; its keys: ${known.join(', ')}`
+    return `${name}: ${told(issue.input)} is nothing it can be${forms}`
+  }
   return `${name}: ${issue.message}`
+}
+
+function oneOf(words: readonly string[], said: unknown): string {
+  return `expected one of ${words.join(', ')}${typeof said === 'string' ? didYouMean(said, words) : ''}`
 }
 
 const OWN_WORDS = /^(Invalid input|Too (small|big))/

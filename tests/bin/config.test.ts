@@ -183,7 +183,7 @@ describe('config set', () => {
       [exit 2]
 
       $ valuetrain config set commands.test 'npm test'
-      error: .valuetrain/config.yaml: commands.test: Invalid input: expected array, received string
+      error: .valuetrain/config.yaml: commands.test: expected a list, not "npm test"
       hint: mend the named key; \`valuetrain config show\` prints what is read
       [exit 2]
 

@@ -55,6 +55,18 @@ describe('a training configuration', () => {
       'name: a\nalgorithm: ppo\nenvironment: { process: { command: [gym], timeout: 30 } }\n',
       'unknown key "environment.process.timeout" (did you mean "timeoutMs"?)',
     ],
+    [
+      'an unknown rule',
+      `${BASE}rules: [{ rule: threshhold, at: 3 }]\n`,
+      'rules.0.rule: expected one of must-pass, threshold, non-inferiority, superiority, ratio, forbidden, seeds (did you mean "threshold"?)',
+    ],
+    ['a number that is none', `${BASE}settings: { gamma: .nan }\n`, 'settings.gamma: NaN is nothing it can be'],
+    [
+      'an environment that is none',
+      'name: a\nalgorithm: ppo\nenvironment: 3\n',
+      'environment: 3 is nothing it can be; its keys: process',
+    ],
+    ['an algorithm that is missing', 'name: a\nenvironment: CartPole-v1\n', 'algorithm is missing: expected one of ppo'],
     ['a name that is missing', 'algorithm: ppo\nenvironment: CartPole-v1\n', 'name is missing'],
     ['a limit of nothing', `${BASE}limits: { minutes: 0 }\n`, 'limits.minutes: has to be above 0, not 0'],
     ['an unknown algorithm', 'name: a\nalgorithm: pqo\nenvironment: CartPole-v1\n', '(did you mean "ppo"?)'],
