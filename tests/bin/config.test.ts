@@ -193,7 +193,7 @@ describe('config set', () => {
       [exit 2]
 
       $ valuetrain config set attempts 0
-      error: .valuetrain/config.yaml: attempts: Too small: expected number to be >=1
+      error: .valuetrain/config.yaml: attempts: has to be at least 1, not 0
       hint: mend the named key; \`valuetrain config show\` prints what is read
       [exit 2]
 
