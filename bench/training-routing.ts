@@ -10,8 +10,10 @@ import { LinThompson, LinUcb, LogisticThompson } from '../training/bandit/linear
 import { Ridge } from '../training/bandit/ridge.ts'
 import { randomFrom } from '../training/random.ts'
 import {
+  bestByGroup,
   bestFixed,
   ChoiceRouter,
+  expectOrders,
   type GateRates,
   generateOutcomeTable,
   type OutcomeTable,
@@ -20,7 +22,6 @@ import {
   replayCascade,
   replayChoice,
   type replayFixed,
-  replayOrders,
   replayRandom,
   replayThompson,
   rewardOfReplay,
@@ -49,7 +50,7 @@ const bench: Benchmark = async ({ full, seed, table: file, digits, note }) => {
   )
   return [
     ...PRICES.flatMap((price) => routing(tables, price, orders)),
-    ...cascades(tables[0] as OutcomeTable, orders, file !== undefined || full),
+    ...cascades(tables[0] as OutcomeTable, orders),
     ...(digits === undefined ? NOISES.flatMap((noise) => bandits(noise)) : handwritten(await readDigits(digits))),
     speed(arms.length),
   ]
@@ -62,7 +63,10 @@ function generated(seed: number): OutcomeTable[] {
   )
 }
 
-/** Shares of the best fixed arm's reward, known only afterwards; one sample an order, the mean over the tables. */
+/**
+ * Shares of the best fixed arm's reward, and of what the best arm of each group gives, both known only afterwards; one sample an
+ * order, the mean over the tables.
+ */
 function routing(tables: readonly OutcomeTable[], price: number, orders: number): Row[] {
   const shares = (replay: (table: OutcomeTable, order: number) => ReturnType<typeof replayFixed>) =>
     Array.from({ length: orders }, (_, order) =>
@@ -75,14 +79,28 @@ function routing(tables: readonly OutcomeTable[], price: number, orders: number)
   const learned = shares((table, order) => replayChoice(table, { price }, randomFrom(order)))
   const plain = shares((table, order) => replayThompson(table, price, randomFrom(order)))
   const random = shares((table, order) => replayRandom(table, randomFrom(order)))
+  const fixedOfOptimum = mean(
+    tables.map(
+      (table) => rewardOfReplay(bestFixed(table, price).result, price) / rewardOfReplay(bestByGroup(table, price), price),
+    ),
+  )
+  const ofOptimum = learned.map((value) => value * fixedOfOptimum)
   return [
-    asMean(rowOf(`reward_share, router, price ${price}`, 'of best fixed', learned), learned, mean(plain)),
+    {
+      ...asMean(rowOf(`reward_share, router, price ${price}`, 'of best fixed', learned), learned, mean(plain)),
+      goal: 'at least 0.97',
+    },
+    asMean(rowOf(`optimum_share, router, price ${price}`, 'of best by group', ofOptimum), ofOptimum),
     asMean(rowOf(`reward_share, plain Thompson, price ${price}`, 'of best fixed', plain), plain),
     asMean(rowOf(`reward_share, random, price ${price}`, 'of best fixed', random), random),
   ]
 }
 
-function cascades(table: OutcomeTable, orders: number, whole: boolean): Row[] {
+/**
+ * The learned cascade beside all fixed ones of the table. Those are taken in expectation over the gate's errors; the learned one is a
+ * mean over orders.
+ */
+function cascades(table: OutcomeTable, orders: number): Row[] {
   const issues = table.rows.length
   return [
     { gate: TRUSTED, usd: 0.45 * issues, name: 'perfect gate' },
@@ -94,12 +112,20 @@ function cascades(table: OutcomeTable, orders: number, whole: boolean): Row[] {
     const resolved = results.map((result) => (100 * result.resolved) / issues)
     const dollars = results.map((result) => result.usd)
     const [share, cost] = [mean(resolved), mean(dollars)]
-    const fixed = replayOrders(table, gate, randomFrom('orders'), whole ? table.arms.length : 3)
+    const fixed = expectOrders(table, gate)
+    const affordable = fixed.filter(({ result }) => result.usd <= cost).map(({ result }) => result.resolved)
+    const best = (100 * Math.max(0, ...affordable)) / issues
     const dominating = fixed.filter(({ result }) => (100 * result.resolved) / issues >= share && result.usd <= cost)
     return [
-      asMean(rowOf(`resolved, cascade, ${name}`, '%', resolved), resolved),
+      asMean(rowOf(`resolved, cascade, ${name}`, '%', resolved), resolved, best),
       asMean(rowOf(`dollars, cascade, ${name}, budget ${usd}`, 'USD', dollars), dollars),
-      { name: `fixed cascades that dominate it, of ${fixed.length}`, value: dominating.length, unit: '', rounds: 1 },
+      {
+        name: `fixed cascades that dominate it, ${name}, of ${fixed.length}`,
+        value: dominating.length,
+        unit: '',
+        goal: '0',
+        rounds: 1,
+      },
     ]
   })
 }
@@ -201,10 +227,10 @@ function handwritten(cases: readonly Case[]): Row[] {
         let sum = 0
         for (const index of order) {
           const { right, features } = cases[index] as Case
-          const began = performance.now()
+          const began = process.cpuUsage()
           const { arm } = choose(bandit, { features }, random)
           bandit.update({ features }, arm, arm === right ? 1 : 0)
-          times.push(performance.now() - began)
+          times.push(cpuMsSince(began))
           sum += arm === right ? 1 : 0
         }
         return sum / cases.length
@@ -218,9 +244,17 @@ function handwritten(cases: readonly Case[]): Row[] {
       { ...asMean(rowOf(`reward, ${name}, ${cases.length} digits, one pass`, 'of optimum', first), first), goal },
       asMean(rowOf(`reward, ${name}, three passes`, 'of optimum', all), all),
       {
+        name: `decide and update, ${name}, p50`,
+        value: at(0.5),
+        unit: 'ms CPU',
+        rounds: times.length,
+        min: at(0),
+        max: at(0.99),
+      },
+      {
         name: `decide and update, ${name}, p99`,
         value: at(0.99),
-        unit: 'ms',
+        unit: 'ms CPU',
         goal: 'below 1',
         rounds: times.length,
         min: at(0),
@@ -230,6 +264,12 @@ function handwritten(cases: readonly Case[]): Row[] {
   })
 }
 
+/** CPU time of the whole process, the threads that compile and collect included: on a machine at work the clock shows the others, too. */
+function cpuMsSince(began: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) / 1000
+}
+
 /** One decision and its update, after 2,000 outcomes in 40 groups. */
 function speed(arms: number): Row {
   const random = randomFrom('speed')
@@ -237,15 +277,23 @@ function speed(arms: number): Row {
   const times: number[] = []
   for (let i = 0; i < 4000; i++) {
     const context = { groups: [`group-${random.below(40)}`] }
-    const began = performance.now()
+    const began = process.cpuUsage()
     const arm = random.categorical(router.propensities(context))
     router.update(context, arm, { resolved: random.uniform() < 0.6, usd: random.uniform() })
-    if (i >= 2000) times.push(performance.now() - began)
+    if (i >= 2000) times.push(cpuMsSince(began))
   }
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.floor(share * times.length)] as number
   const value = Number(at(0.99).toPrecision(3))
-  return { name: 'decide and update, p99', value, unit: 'ms', rounds: times.length, min: at(0), max: at(0.999) }
+  return {
+    name: 'decide and update, router, p99',
+    value,
+    unit: 'ms CPU',
+    goal: 'below 1',
+    rounds: times.length,
+    min: at(0),
+    max: at(0.999),
+  }
 }
 
 function asMean(row: Row, samples: readonly number[], peer?: number): Row {

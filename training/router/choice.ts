@@ -15,7 +15,10 @@ export interface ChoiceRouterOptions {
   price: number
   /** What is known of each arm beforehand, worth `weight` outcomes (10 to 20 is sensible); default nothing. */
   prior?: readonly { solves: number; usd: number; weight: number }[]
-  /** Below 1 explores less than full Thompson sampling does, which pays over a few hundred issues; default 0.25. */
+  /**
+   * Below 1 explores less than full Thompson sampling does, which pays over a few hundred issues; default 0.35, the best of 0.25, 0.35,
+   * 0.5 and 0.7 on sixteen pools of other models than those that are measured.
+   */
   exploration?: number
   /** How alike arms are thought to be, and how their share rises with their cost, before outcomes say otherwise. */
   kinship?: KinshipOptions
@@ -42,7 +45,7 @@ export class ChoiceRouter {
     const { arms, prior, discount = 1 } = options
     this.arms = arms
     this.#price = options.price
-    this.#exploration = options.exploration ?? 0.25
+    this.#exploration = options.exploration ?? 0.35
     this.#mix = options.mix ?? 0.005
     this.#kinship = options.kinship
     this.#prior = prior

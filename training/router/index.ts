@@ -47,13 +47,14 @@ export {
   rewardOfSteps,
 } from './policy.ts'
 export {
+  bestByGroup,
   bestFixed,
+  expectOrders,
   type ReplayResult,
   replayCascade,
   replayChoice,
   replayFixed,
   replayOrder,
-  replayOrders,
   replayRandom,
   replayThompson,
   rewardOfReplay,

@@ -4,6 +4,9 @@
  * arms, so that an outcome of one is half an outcome of the others. With a few hundred outcomes that decides more than
  * how boldly one explores.
  *
+ * The numbers are those of a regression of share on cost over the thirteen models of a public board (500 issues each, December 2025)
+ * that solve more than half and are in no table we measure on: mean 0.602, rise 0.123 with a standard error of 0.058, and 0.052 around it.
+ *
  * @see Gelman et al. 2013, Bayesian Data Analysis, chapter 15, for regressions over exchangeable groups
  */
 import type { Belief } from '../bandit/thompson.ts'
@@ -26,7 +29,7 @@ export interface KinshipOptions {
   common?: number
   /** Expected rise of the share for a tenfold price; default 0.12. */
   rise?: number
-  /** Standard deviation of that rise; default 0.05. */
+  /** Standard deviation of that rise; default 0.06. */
   riseDeviation?: number
   /** Standard deviation of what is an arm's own; default 0.05. */
   own?: number
@@ -39,7 +42,7 @@ export interface KinshipOptions {
  * choice.
  */
 export function kinBeliefs(standings: readonly Standing[], options: KinshipOptions = {}): Belief[] {
-  const { mean = 0.6, common = 0.2, rise = 0.12, riseDeviation = 0.05, own = 0.05, variance = 0.24 } = options
+  const { mean = 0.6, common = 0.2, rise = 0.12, riseDeviation = 0.06, own = 0.05, variance = 0.24 } = options
   const count = standings.length
   const price = pricesOf(standings)
   const prior = (a: number, b: number) =>

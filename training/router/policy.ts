@@ -55,7 +55,7 @@ const mix = share.default(0.01)
 /** Settings by kind, as a configuration gives them. */
 export const ROUTER_SETTINGS = {
   thompson: z.strictObject({
-    exploration: z.number().min(0).default(0.25),
+    exploration: z.number().min(0).default(0.35),
     discount: z.number().gt(0).max(1).default(1),
     mix: share.default(0.005),
   }),
@@ -63,6 +63,7 @@ export const ROUTER_SETTINGS = {
   lints: z.strictObject({ alpha: z.number().min(0).default(0.3), ridge: z.number().gt(0).default(1), mix }),
   logistic: z.strictObject({ alpha: z.number().min(0).default(1), ridge: z.number().gt(0).default(1), mix }),
   cascade: z.strictObject({
+    // Above 0, since the untrained cascade that a learned one is judged against would else take the arms as they are listed.
     exploration: z.number().min(0).default(0.1),
     handOver: z.number().min(0).max(1).default(0),
     budget: z

@@ -95,21 +95,51 @@ export function replayCascade(table: OutcomeTable, options: Omit<CascadeOptions,
   })
 }
 
-/** Returns every fixed order of one to `most` arms with its result, for telling whether something is dominated. */
-export function replayOrders(
+/**
+ * Returns every fixed order of one to `most` arms with what it gives in expectation over the gate's errors, for telling whether
+ * something is dominated. Of so many orders some would look good by the luck of one replay.
+ */
+export function expectOrders(
   table: OutcomeTable,
   gate: GateRates,
-  random: Random,
   most = table.arms.length,
-): { order: readonly number[]; result: ReplayResult }[] {
-  const orders: number[][] = []
-  const grow = (order: number[]) => {
-    if (order.length > 0) orders.push(order)
+): { order: readonly number[]; result: Omit<ReplayResult, 'calls'> }[] {
+  const issues = table.rows.length
+  const expected: { order: readonly number[]; result: Omit<ReplayResult, 'calls'> }[] = []
+  // Each issue's chance of coming to the next arm of the order.
+  const grow = (order: readonly number[], reach: Float64Array, resolved: number, usd: number) => {
+    if (order.length > 0) expected.push({ order, result: { resolved, usd, issues } })
     if (order.length === most) return
-    for (const arm of table.arms.keys()) if (!order.includes(arm)) grow([...order, arm])
+    for (const arm of table.arms.keys()) {
+      if (order.includes(arm)) continue
+      const after = new Float64Array(issues)
+      let [right, dollars] = [resolved, usd]
+      for (const [i, { outcomes }] of table.rows.entries()) {
+        const outcome = outcomes[arm] as Outcome
+        const chance = reach[i] as number
+        const pass = outcome.resolved ? 1 - gate.falseFail : gate.falsePass
+        dollars += chance * outcome.usd
+        if (outcome.resolved) right += chance * pass
+        after[i] = chance * (1 - pass)
+      }
+      grow([...order, arm], after, right, dollars)
+    }
   }
-  grow([])
-  return orders.map((order) => ({ order, result: replayOrder(table, order, gate, random.split(order.join(' '))) }))
+  grow([], new Float64Array(issues).fill(1), 0, 0)
+  return expected
+}
+
+/** Returns what each group's best arm gives there, known only afterwards: no choice of one arm by group gives more. */
+export function bestByGroup(table: OutcomeTable, price: number): ReplayResult {
+  const groups = new Map<string, OutcomeTableRow[]>()
+  for (const row of table.rows) groups.set(row.group, [...(groups.get(row.group) ?? []), row])
+  const best = [...groups.values()].map((rows) => bestFixed({ arms: table.arms, rows }, price).result)
+  return best.reduce((sum, one) => ({
+    resolved: sum.resolved + one.resolved,
+    usd: sum.usd + one.usd,
+    calls: sum.calls + one.calls,
+    issues: sum.issues + one.issues,
+  }))
 }
 
 function replay(

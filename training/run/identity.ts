@@ -4,7 +4,7 @@ import { KERNEL_DIGEST } from '../backend/kernels.generated.ts'
 import type { TrainConfig } from './config.ts'
 
 /** Raised by every change of the engine that can move a number of a run. */
-export const ENGINE_VERSION = 1
+export const ENGINE_VERSION = 2
 
 /** All that decides a run's bytes. The commit is not part of it; it stands beside, as provenance. */
 export interface RunInputs {
