@@ -201,7 +201,7 @@ describe('on a table of outcomes', () => {
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`
     const measured = ope.ESTIMATORS.map((which) => `${which} ${Math.sqrt(squared[which]).toFixed(4)} ${percent(covered[which])}`)
     tell(
-      `G11 ${TABLE === undefined ? 'generated' : 'given'} table, ${name}, ${repetitions}: rmse and coverage ${measured.join(', ')}`,
+      `G11 ${TABLE === undefined ? 'generated' : 'given'} table, ${name}, ${repetitions}: rmse and coverage ${measured.join(', ')}; least rmse ${least.toFixed(4)}`,
     )
     const slack = FULL ? 0 : byChance(0.95, repetitions)
     // Intervals are made for issues to come. Where every issue of the table is there once, that the issues might have been
