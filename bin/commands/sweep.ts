@@ -78,11 +78,17 @@ export default defineCommand({
   },
 })
 
-function tell({ id, finished, resumed, results, best }: SweepOutcome, context: Context, out: string | undefined): string {
+function tell(
+  { id, finished, resumed, leftOut, results, best }: SweepOutcome,
+  context: Context,
+  out: string | undefined,
+): string {
   const paint = paintFor(context)
   const lines = [
     `sweep ${id}: ${results.length} trials${resumed > 0 ? `, ${resumed} of them done before` : ''}${finished ? '' : '; stopped, the same command goes on'}`,
   ]
+  if (leftOut > 0)
+    lines.push(`left out: ${leftOut} points of the grid; set \`trials: ${results.length + leftOut}\` to try them all`)
   if (best !== undefined) {
     lines.push(`best: trial ${best.trial} with ${short(best.value)}`)
     lines.push(

@@ -125,12 +125,14 @@ describe('a sweep', () => {
     tell(`G6 sweep: ${numRuns} of ${numRuns} interruptions end with the same trials and results`)
   })
 
-  it('goes over every point of a grid', () => {
+  it('goes over every point of a grid, or tells how many it leaves out', () => {
     const space = { a: { kind: 'choice', values: ['x', 'y'] }, b: { kind: 'whole', low: 1, high: 3 }, c: real(1, 100, true) }
     const points = gridOf(parseSearchSpace(space), 3)
     expect(points.length).toBe(18)
     expect(points[1]).toEqual({ a: 'x', b: 1, c: expect.closeTo(10, 10) })
-    expect(run({ space, method: 'grid', gridSteps: 3, trials: 100 }, () => 0).results().length).toBe(18)
+    const swept = (trials: number) => run({ space, method: 'grid', gridSteps: 3, trials }, () => 0)
+    expect([swept(100).results().length, swept(100).leftOut]).toEqual([18, 0])
+    expect([swept(5).results().length, swept(5).leftOut]).toEqual([5, 13])
   })
 
   it('counts a failed trial as the worst and goes on', () => {

@@ -49,6 +49,8 @@ export interface SweepOutcome {
   finished: boolean
   /** Trials that an earlier process had done. */
   resumed: number
+  /** Points of a grid that were not tried, since there are more than `trials`. */
+  leftOut: number
   results: TrialResult[]
   best: (TrialResult & { value: number }) | undefined
 }
@@ -92,7 +94,8 @@ export async function runSweep({ sweep: file, searched, stateDir, signal, onTria
       onTrial(result)
     }
   }
-  return { id, finished: sweep.done, resumed: before.length, results: sweep.results(), best: sweep.best() }
+  const { done: finished, leftOut } = sweep
+  return { id, finished, resumed: before.length, leftOut, results: sweep.results(), best: sweep.best() }
 }
 
 async function runTrial(searched: Searched, sweep: Sweep, trial: Trial, signal: AbortSignal): Promise<TrialResult | undefined> {

@@ -70,6 +70,11 @@ export class Sweep {
     return this.config.method === 'grid' ? Math.min(this.config.trials, this.#grid.length) : this.config.trials
   }
 
+  /** Points of the grid that `trials` leaves out; 0 for the other methods. */
+  get leftOut(): number {
+    return Math.max(0, this.#grid.length - this.size)
+  }
+
   /** Returns the trials that can run now: unfinished ones whose predecessors are far enough. Asking changes nothing. */
   ask(): Trial[] {
     const ready: Trial[] = []
