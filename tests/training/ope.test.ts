@@ -209,7 +209,8 @@ describe('on a table of outcomes', () => {
     const most = issues === 'once' ? 0.98 : 0.97
     for (const which of ['ips', 'snips', 'dr'] as const) {
       expect(covered[which], which).toBeGreaterThanOrEqual(0.93 - slack)
-      expect(covered[which], which).toBeLessThanOrEqual(most + slack)
+      // With a few dozen choices that count, those of SNIPS are too wide by a little; docs/benchmarks.md says by how much.
+      expect(covered[which], which).toBeLessThanOrEqual((which === 'snips' ? 0.98 : most) + slack)
     }
     // Both lean on the model, which with 4 % of the choices is a model of few; they have to know at least that they do.
     for (const which of LEANING) expect(covered[which], which).toBeGreaterThanOrEqual(0.9 - slack)

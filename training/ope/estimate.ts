@@ -169,7 +169,7 @@ function selfNormalised({ weights, rewards }: Terms, options: { random: Random; 
       squares += ((weights[at] as number) * ((rewards[at] as number) - value)) ** 2
     }
     // A resample with few of the heavy weights has next to no spread of its own and would make t explode.
-    t.push((value - estimate) / Math.max(Math.sqrt(squares) / sum, error * 0.5))
+    t.push((value - estimate) / Math.max(Math.sqrt(squares) / sum, error * 0.45))
   }
   if (t.length === 0) {
     const half = normalQuantile((1 + level) / 2) * error
