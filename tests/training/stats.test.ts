@@ -247,7 +247,7 @@ describe('rules', () => {
     const worst = there.map((one, n) => ({ ...one, score: Math.min(one.score, back[n]?.score ?? 0) }))
     expect(judge([{ rule: 'superiority' }], best, worst)).toMatchObject({
       verdict: 'fail',
-      findings: [{ interval: { estimate: 0 } }],
+      reasons: ['as good as the champion on each of 60 cases'],
     })
   })
 

@@ -267,7 +267,10 @@ function better(rule: Extract<Rule, { rule: 'superiority' }>, pairs: readonly Pa
   return {
     rule: 'superiority',
     verdict: passed ? 'pass' : 'fail',
-    reason: `difference to the champion ${show(interval.estimate)} in [${show(interval.low)}, ${show(interval.high)}]${passed ? '' : `; ${pairs.length} cases show ${show(detectableMeanDifference(pairs.length, deviation))} or more`}`,
+    reason:
+      deviation === 0 && interval.estimate === 0
+        ? `as good as the champion on each of ${pairs.length} cases`
+        : `difference to the champion ${show(interval.estimate)} in [${show(interval.low)}, ${show(interval.high)}]${passed ? '' : `; ${pairs.length} cases show ${show(detectableMeanDifference(pairs.length, deviation))} or more`}`,
     interval,
     n: pairs.length,
   }
