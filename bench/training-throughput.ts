@@ -17,7 +17,7 @@ import { Mlp, openParameters, parameterLength } from '../training/nn/mlp.ts'
 import { adamOptimiser } from '../training/nn/optimiser.ts'
 import { randomFrom } from '../training/random.ts'
 import { type Benchmark, interleave, type Row, rowOf } from './measure.ts'
-import { DUE_TFJS, rowsPerCpuSecond, tfjsMinibatches } from './tfjs-minibatch.ts'
+import { DUE_TFJS, rowsPerCpuSecond, tfjsRate } from './tfjs-minibatch.ts'
 import { cpuSeconds, DUE_GMACS, DUE_PLAIN_GMACS, plainGmacs, yardstickGmacs } from './yardstick.ts'
 
 const ROWS = 256
@@ -30,18 +30,15 @@ const bench: Benchmark = async ({ full, seed, env, note }) => {
   const found = env.VALUETRAIN_TFJS === undefined ? undefined : findTfjs([env.VALUETRAIN_TFJS])
   const tfjs = found === undefined ? undefined : minibatches(await tfjsBackend(found))
   note(`${rounds} rounds, CPU time${found === undefined ? '' : `, ${found.binding} ${found.version}`}`)
-  const alone = (backend: keyof typeof DUE_TFJS, count: number) => async () => {
-    if (found === undefined) return Number.NaN
-    const run = await tfjsMinibatches(found.place, backend)
-    return rowsPerCpuSecond(() => run(count))
-  }
+  const alone = (backend: keyof typeof DUE_TFJS, count: number) => async () =>
+    found === undefined ? Number.NaN : tfjsRate(found.place, backend, count, env)
   const samples = await interleave(
     {
       wasm: async () => rowsPerCpuSecond(() => wasm(400)),
       js: async () => rowsPerCpuSecond(() => js(40)),
       tfjs: async () => (tfjs === undefined ? Number.NaN : rowsPerCpuSecond(() => tfjs(20))),
-      tfjsCpu: alone('cpu', 20),
-      tfjsWasm: alone('wasm', 60),
+      tfjsCpu: alone('cpu', 60),
+      tfjsWasm: alone('wasm', 240),
       ppo: async () => ppoSteps(seed),
       macs: async () => yardstickGmacs(),
       plain: async () => plainGmacs(),

@@ -167,6 +167,15 @@ describe('the learned cascade', () => {
     expect(random.uniform()).toBe(randomFrom('untouched').uniform())
   })
 
+  it('takes arms of which nothing is known with equal chances, wherever they stand in the list', () => {
+    const cascade = new router.Cascade({ arms: POOL.map(({ id }) => ({ id })), gate: router.PERFECT_GATE, mix: 0 })
+    const chances = (mask: number) => Array.from(cascade.propensities(mask, randomFrom(1)))
+    expect(chances(0)).toEqual([0.2, 0.2, 0.2, 0.2, 0.2, 0])
+    expect(chances(0b00101)).toEqual([0, 1 / 3, 0, 1 / 3, 1 / 3, 0])
+    cascade.learn({ steps: [{ arm: 1, passed: false, usd: 0.5 }] })
+    expect(chances(0)).toEqual([0.25, 0, 0.25, 0.25, 0.25, 0])
+  })
+
   const spend = (gate: router.GateRates, budget: number) => {
     const runs = Array.from({ length: FULL ? 30 : 2 }, (_, seed) =>
       router.replayCascade(table, { gate, budget: { usd: budget, issues: ISSUES } }, randomFrom(seed)),

@@ -115,6 +115,7 @@ export class Cascade {
     const deviations = this.#model.deviations()
     // Without drawn doubt all plans are the same one.
     const draws = exploration === 0 ? 1 : Math.max(8, Math.min(24, Math.floor(6000 / (count << count))))
+    const allowed = [...this.arms.keys()].filter((arm) => ((mask >> arm) & 1) === 0 && open(arm, mask))
     const shift = new Float64Array(count)
     const propensities = new Float64Array(count + 1)
     for (let draw = 0; draw < draws; draw++) {
@@ -122,9 +123,10 @@ export class Cascade {
         shift[arm] = exploration * (deviations[arm] as number) * random.normal()
       }
       const action = planFrom(this.#model.chances(shift), usd, price, open, handOver).next[mask] as number
-      propensities[action] = (propensities[action] as number) + 1
+      const equals = allowed.filter((arm) => this.#isLike(arm, action))
+      for (const arm of equals) propensities[arm] = (propensities[arm] as number) + 1 / equals.length
+      if (equals.length === 0) propensities[action] = (propensities[action] as number) + 1
     }
-    const allowed = [...this.arms.keys()].filter((arm) => ((mask >> arm) & 1) === 0 && open(arm, mask))
     const actions = [...allowed, count]
     for (const action of actions)
       propensities[action] = ((1 - mix) * (propensities[action] as number)) / draws + mix / actions.length
@@ -198,6 +200,15 @@ export class Cascade {
     this.#costs.usd.set(data.usd)
     this.#leftUsd = data.leftUsd ?? Number.POSITIVE_INFINITY
     this.#leftIssues = data.leftIssues ?? 1
+  }
+
+  /** Whether nothing that is known tells two arms apart: then the place in the list must not decide. */
+  #isLike(arm: number, other: number): boolean {
+    if (arm === other) return true
+    const count = this.arms.length
+    const { n, usd } = this.#costs
+    const untried = (one: number) => n[one] === 0 && n[count + one] === 0 && usd[one] === 0
+    return other < count && untried(arm) && untried(other) && this.#after[arm] === this.#after[other]
   }
 
   #expectedUsd(): Float64Array {

@@ -64,7 +64,7 @@ export const ROUTER_SETTINGS = {
   logistic: z.strictObject({ alpha: z.number().min(0).default(1), ridge: z.number().gt(0).default(1), mix }),
   cascade: z.strictObject({
     // Above 0, since the untrained cascade that a learned one is judged against would else take the arms as they are listed.
-    exploration: z.number().min(0).default(0.1),
+    exploration: z.number().min(0).default(0),
     handOver: z.number().min(0).max(1).default(0),
     budget: z
       .strictObject({ usd: z.number().gt(0), issues: z.int().min(1) })
