@@ -14,6 +14,8 @@ import { cpuSeconds } from './yardstick.ts'
 export const DUE_TFJS = { cpu: 9_600, wasm: 29_800 } as const
 
 const ROWS = 256
+/** Of the folder that is named, never of this project. */
+const PACKAGES = { core: '@tensorflow/tfjs', wasm: '@tensorflow/tfjs-backend-wasm' } as const
 
 /** What of TensorFlow.js is used; it is no dependency, so its types are not there. */
 interface Tensor {
@@ -55,13 +57,13 @@ interface Tfjs {
  */
 async function tfjsMinibatches(folder: string, backend: keyof typeof DUE_TFJS): Promise<(count: number) => number> {
   const require = createRequire(join(folder, 'package.json'))
-  const tf = require('@tensorflow/tfjs') as Tfjs
+  const tf = require(PACKAGES.core) as Tfjs
   if (backend === 'wasm') {
-    const wasm = require('@tensorflow/tfjs-backend-wasm') as {
+    const wasm = require(PACKAGES.wasm) as {
       setWasmPaths(folder: string): void
       setThreadsCount(n: number): void
     }
-    wasm.setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`)
+    wasm.setWasmPaths(`${dirname(require.resolve(PACKAGES.wasm))}/`)
     wasm.setThreadsCount(1)
   }
   await tf.setBackend(backend)
