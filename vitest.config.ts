@@ -30,7 +30,8 @@ const limits = { testTimeout: 240_000, hookTimeout: 240_000 }
  */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than the cores that a small machine has: journeys wait for processes, leases and limits a third of their time.
+    maxWorkers: 3,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [
       { test: { ...limits, name: 'computes', include: calm, isolate: false } },
