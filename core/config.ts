@@ -138,8 +138,7 @@ const GpuMachines = z
   .prefault({})
   .describe('Machines with graphics cards, for a trainer that is a program of its own.')
 
-/** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
-export const Config = z.strictObject({
+const Keys = z.strictObject({
   version: z.literal(1).default(1).describe('Format version of this file.'),
   forge: z.enum(['local', 'github']).default('local').describe('Where issues live and changes are merged.'),
   remote: z
@@ -400,6 +399,22 @@ export const Config = z.strictObject({
     .strictObject({ ttlMs: ms.default(90_000) })
     .prefault({})
     .describe('How long a claim lasts without renewal; it is renewed at a third of that.'),
+})
+
+/** The one schema of `.valuetrain/config.yaml`: type, JSON Schema, reference page and messages come from it. */
+export const Config = Keys.superRefine(({ router, recipes }, context) => {
+  for (const [n, arm] of router.arms.entries()) {
+    const name = /^recipe:(.*)$/.exec(arm)?.[1]
+    if (name === undefined || Object.hasOwn(recipes, name)) continue
+    const known = Object.keys(recipes)
+    const list = known.length === 0 ? 'there are no `recipes`' : `known: ${known.join(', ')}`
+    // Drawn, it would leave the ticket waiting for a label that nobody wrote.
+    context.addIssue({
+      code: 'custom',
+      path: ['router', 'arms', n],
+      message: `names no recipe${didYouMean(name, known)} (${list})`,
+    })
+  }
 })
 export type Config = z.infer<typeof Config>
 

@@ -22,6 +22,11 @@ describe('the configuration', () => {
     ['lease: { ttlMs: 90s }', 'lease.ttlMs: expected a number, not "90s"'],
     ['lease: { ttlMs: -1 }', 'lease.ttlMs: has to be at least'],
     ['training: { gpu: { ssh: { box: { dir: x } } } }', 'training.gpu.ssh.box.host is missing'],
+    ['router: { arms: ["recipe:format"] }', 'router.arms.0: names no recipe (there are no `recipes`)'],
+    [
+      'recipes: { format: [[f]] }\nrouter: { arms: ["agent:a", "recipe:fromat"] }',
+      'router.arms.1: names no recipe (did you mean "format"?)',
+    ],
     ['- a', 'is not a mapping'],
   ])('says in words what is wrong with "%s"', (text, message) => {
     expect(() => parseConfig(text)).toThrow(message)
