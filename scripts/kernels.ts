@@ -422,14 +422,16 @@ function sumOfSquares(): Func {
   return f
 }
 
+/** What a copy of a matrix x[rows, columns] into another order of its numbers begins with. */
+function copying(name: string) {
+  const f = new Func(name)
+  const p = { x: f.param('i32'), out: f.param('i32'), rows: f.param('i32'), columns: f.param('i32') }
+  return { f, p, row: f.local('i32'), column: f.local('i32'), from: f.local('i32'), to: f.local('i32') }
+}
+
 /** out[c, r] = x[r, c]. */
 function transpose(): Func {
-  const f = new Func('transpose')
-  const p = { x: f.param('i32'), out: f.param('i32'), rows: f.param('i32'), columns: f.param('i32') }
-  const row = f.local('i32')
-  const column = f.local('i32')
-  const from = f.local('i32')
-  const to = f.local('i32')
+  const { f, p, row, column, from, to } = copying('transpose')
   f.body(
     from.set(p.x.get),
     loop(
@@ -457,12 +459,7 @@ const PANEL = 4 * VECTORS
 
 /** Writes the columns of x[rows, columns] in panels of eight, each a matrix of its own; `columns` is a multiple of eight. */
 function pack(): Func {
-  const f = new Func('pack')
-  const p = { x: f.param('i32'), out: f.param('i32'), rows: f.param('i32'), columns: f.param('i32') }
-  const row = f.local('i32')
-  const column = f.local('i32')
-  const from = f.local('i32')
-  const to = f.local('i32')
+  const { f, p, row, column, from, to } = copying('pack')
   f.body(
     to.set(p.out.get),
     loop(

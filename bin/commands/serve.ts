@@ -103,7 +103,7 @@ async function tellScale(context: Context, file: string, rule: ScaleRule, json: 
     throw fileError(cause, 'read', file)
   })
   const steps = scaleTrace(parseLoad(text, file), rule)
-  const peak = Math.max(...steps.map(({ wanted }) => wanted))
+  const peak = steps.reduce((most, { wanted }) => Math.max(most, wanted), 0)
   const processSeconds = steps.reduce((sum, { processes }) => sum + processes, 0)
   const refused = steps.reduce((sum, step) => sum + step.refused, 0)
   if (json) {

@@ -28,7 +28,9 @@ describe('how many processes a load takes', () => {
         fc.nat(3),
         fc.integer({ min: 1, max: 9 }),
         (load, least, idleS) => {
+          const needs = load.map((requests) => Math.max(least, Math.min(8, Math.ceil(requests / 70))))
           for (const step of scaleTrace(load, { perProcess: 70, least, most: 8, idleS })) {
+            expect(step.wanted).toBe(Math.max(...needs.slice(Math.max(0, step.second - idleS + 1), step.second + 1)))
             expect(step.wanted).toBeGreaterThanOrEqual(Math.max(least, Math.min(8, Math.ceil(step.requests / 70))))
             expect(step.wanted).toBeLessThanOrEqual(8)
           }
@@ -38,6 +40,11 @@ describe('how many processes a load takes', () => {
       ),
       { numRuns: 50 },
     )
+  })
+
+  it('takes a load of days, with an idle time of one', () => {
+    const days = Array.from({ length: 300_000 }, (_, second) => second % 1_000)
+    expect(wanted(days, { idleS: 86_400 }).at(-1)).toBe(4)
   })
 
   it('is refused for bounds and loads that cannot be', () => {

@@ -2,6 +2,7 @@
 import { log } from '../math.ts'
 import type { TrainConfig } from '../run/config.ts'
 import type { MetricRow } from '../run/journal.ts'
+import { mean } from '../stats/interval.ts'
 import type { EnvironmentSpec } from '../types.ts'
 
 export interface Anomaly {
@@ -105,10 +106,6 @@ function isRising(values: readonly number[]): boolean {
   const all = mean(values)
   const variance = mean(values.map((value) => (value - all) ** 2))
   return after - before > Math.max(0.02 * Math.abs(before), Math.sqrt((4 * variance) / values.length))
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function last(rows: readonly MetricRow[], name: string, count: number): number[] {

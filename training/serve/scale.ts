@@ -42,8 +42,13 @@ export function scaleTrace(requests: readonly number[], rule: ScaleRule): ScaleS
   if (wrong >= 0) throw scaleError(`second ${wrong} of the load has ${requests[wrong]} requests`)
   const needed = requests.map((value) => Math.min(most, Math.max(least, Math.ceil(value / perProcess))))
   let processes = least
+  // Seconds of the idle time that no later one needs as much as: the first of them needs the most.
+  const peaks: number[] = []
   return requests.map((value, second) => {
-    const wanted = Math.max(...needed.slice(Math.max(0, second - idleS + 1), second + 1))
+    while (peaks.length > 0 && (needed[peaks.at(-1) as number] as number) <= (needed[second] as number)) peaks.pop()
+    peaks.push(second)
+    if ((peaks[0] as number) <= second - idleS) peaks.shift()
+    const wanted = needed[peaks[0] as number] as number
     const step = { second, requests: value, processes, refused: Math.max(0, value - processes * perProcess), wanted }
     processes = wanted
     return step

@@ -47,6 +47,7 @@ export async function routingTrialsOf({ config, root, decisions }: RoutingTrialO
   }
 }
 
+/** The last of the cases to learn on, to measure by. The same is done twice, as cases of a table and of a log are never mixed. */
 function within(data: RoutingData, heldOut: number): RoutingData {
   if (data.from === 'table') {
     const { learn, held, fresh } = splitCases(data.learn, heldOut)
